@@ -1,0 +1,1 @@
+"""nudger: usage events in, explained upgrade e-mails out."""

@@ -1,0 +1,368 @@
+"""The heart: fold one event into one account and answer every rule it fires. Everything else serves this file.
+
+Three steps, for every event: *advance* the account to the event's time (a new rule book, its own timers that are due,
+windows and cycles that have moved on), *fold* the event into meters and traits, *evaluate* the rules whose reading can
+have changed. A tick (time passing) is *advance* only. So the results do not depend on how often somebody ticks.
+
+The account that is passed in belongs to the caller; it is changed in place and is the new state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nudger.core import calendar, meter
+from nudger.core.account import Absence, Account, RuleState
+from nudger.core.event import PROFILE, Event, keep
+from nudger.core.rule import Rule, Touch, World
+from nudger.core.settle import Decision, Tally, count, record, settle
+from nudger.core.stages import Case, Moment, hash64
+from nudger.core.timeline import move, move_edges, start_cycle, zone_of
+from nudger.core.verdict import WORDS, Verdict
+
+MOST_ABSENCES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is for a partition: its clock in ms, and whether that is too far behind the wall to mail anybody.
+
+    `final`: the input has ended, so that a timer due at this very instant fires too.
+    """
+
+    at: int
+    behind: bool = False
+    final: bool = False
+
+
+class Decider:
+    """Decides for one partition. Between two calls only `clock`, `tally` and, on a new book, `world` change.
+
+    Attributes:
+        render: Makes the message of a case that has passed every other stage.
+        tally: How often each rule ended in each word.
+    """
+
+    def __init__(self, world: World, render: Callable[[Case], Any]) -> None:
+        self.world = world
+        self.render = render
+        self.clock = Clock(0)
+        self.tally: Tally = {}
+        self._account_id = ""
+        self._account = Account(b"", [], [])
+        self._now = 0
+        self._decisions: list[Decision] = []
+
+    def decide(self, account_id: str, account: Account, event: Event) -> list[Decision]:
+        """Fold *event* into *account* and answer every rule it fires; return the changes of verdict."""
+        world = self.world
+        now = event.time if event.time > account.touched else account.touched
+        self._account_id, self._account, self._decisions = account_id, account, []
+        if account.rules or account.absences or account.book != world.number:
+            self._advance(now)
+        if now >= account.cycle_end or now >= account.month_end:
+            move(account, world, now)
+        self._now = now
+        touch = world.book.touches.get(event.type)
+        if event.type == PROFILE:
+            touch = self._fold_profile(event, touch)
+        elif touch is not None:
+            home = world.book.catalog.currency
+            for fold in touch.folds:
+                fold(account, event, home)
+        if event.time:
+            account.touched = now
+            if not account.first or event.time < account.first:
+                account.first = event.time
+        if touch is not None:
+            self._evaluate(event, touch)
+        return self._decisions
+
+    def tick(self, account_id: str, account: Account) -> list[Decision]:
+        """Let time pass for an account that got no event: its timers that are due, and a new book."""
+        self._account_id, self._account, self._decisions = account_id, account, []
+        self._advance(account.touched)
+        return self._decisions
+
+    # --- advance: a new book, timers, windows ------------------------------------------------------
+
+    def _advance(self, until: int) -> None:
+        account = self._account
+        self._now = account.touched
+        if account.book != self.world.number:
+            self._take_up_book()
+        if account.absences or account.rules:
+            self._fire_timers()
+        if account.rules:
+            self._reread(max(until, account.touched))
+
+    def _take_up_book(self) -> None:
+        """Carry the meters over and give rules that went live since then a first reading, on the old state."""
+        account, world = self._account, self.world
+        if account.layout != world.layout:
+            meter.relay(account, world.layout, world.book.meters, world.since)
+        for key in [key for key in account.rules if key not in world.by_key]:
+            wait = account.rules.pop(key).wait
+            if wait is not None:
+                gone = Verdict("cancelled", "rule gone")
+                name = wait.event.type or f"#{key:08x}"
+                self._decisions.append(
+                    Decision(self._account_id, name, "", gone, self.clock.at, self._now, wait.crossing)
+                )
+        account.absences = [item for item in account.absences if item.rule in world.by_key]
+        for rule in world.book.rules:
+            if world.lives[rule.key] > account.book and rule.trigger is None and rule.when is not None:
+                state = account.rules.setdefault(rule.key, RuleState())
+                state.unread, state.armed = True, False
+                self._first_reading(rule, state, rule.when.value(account, None, self._now, None))
+        account.book = world.number
+
+    def _first_reading(self, rule: Rule, state: RuleState, answer: bool | None) -> None:
+        """Settle a rule's first known reading for an account older than it: `start` decides about a yes."""
+        if answer is None:
+            return
+        state.unread = False
+        state.armed = not answer or rule.start.kind != "future"
+        if not answer:
+            if state == RuleState():
+                del self._account.rules[rule.key]
+        elif not state.armed:
+            self._say(rule, state, Verdict("outside", "start"))
+        elif rule.start.kind == "over":
+            span = rule.start.days * calendar.DAY
+            state.not_before = self._now + hash64("start", rule.name, self._account_id) % span
+
+    def _fire_timers(self) -> None:
+        """Fire what is due by the clock, in due order; what falls due together is one moment."""
+        account, clock, world = self._account, self.clock, self.world
+        limit = clock.at - world.settle + (1 if clock.final else 0)
+        while True:
+            due = _soonest(account)
+            if due is None or due >= limit:
+                return
+            at = due if world.timers_at_due else clock.at
+            self._now = max(account.touched, at)
+            self._reread(self._now, waiting=False)
+            account.touched = self._now
+            moment = self._moment(at)
+            cases = self._due_absences(due, moment) + [
+                self._waiting(world.by_key[key], state, moment)
+                for key, state in account.rules.items()
+                if state.wait is not None and state.wait.look_at == due
+            ]
+            self._decisions += settle(cases, self.tally)
+
+    def _due_absences(self, due: int, moment: Moment) -> list[Case]:
+        account = self._account
+        cases = []
+        for item in [item for item in account.absences if item.due == due]:
+            account.absences.remove(item)
+            rule = self.world.by_key[item.rule]
+            event = moment.book.wake(item.event, self._account_id)
+            state = account.rules.setdefault(rule.key, RuleState())
+            cases.append(Case(rule, moment, state, event, f"t:{due}:{item.same}", due, due=due))
+        return cases
+
+    def _reread(self, until: int, *, waiting: bool = True) -> None:
+        """Read the rules that are used up, or wait, once more just before the event, with windows and cycles moved on.
+
+        A bill that the new cycle has set back reads no here, so that the event itself can be a crossing. What waits
+        is left alone where it is about to be taken up (`waiting` false).
+        """
+        account = self._account
+        moved = move(account, self.world, until)
+        self._now = until
+        for key, state in list(account.rules.items()):
+            rule = self.world.by_key[key]
+            if (state.armed and (state.wait is None or not waiting)) or rule.when is None or rule.trigger is not None:
+                continue
+            if rule.when.steady and not moved:
+                continue
+            answer = rule.when.value(account, None, until, None)
+            if state.unread:
+                self._first_reading(rule, state, answer)
+            elif answer is False:
+                self._read_no(rule, state)
+
+    # --- fold: traits (meters fold themselves) ---------------------------------------------------------
+
+    def _fold_profile(self, event: Event, touch: Touch | None) -> Touch:
+        """Merge traits; return what the changed ones touch. A changed plan cancels what waits with a plan offer."""
+        account, book, now = self._account, self.world.book, self._now
+        before, known = account.plan, account.known
+        changed = book.merge(account, event)
+        account.known = True
+        if account.plan != before:
+            account.plan_since = now
+            if before is not None:
+                account.plan_changed = now
+                self._cancel_plan_offers()
+        if "anchor_day" in changed or "zone" in changed:
+            move_edges(account, self.world, now)
+        if "cycle_started_at" in changed and event.data.cycle_started_at is not None:
+            start_cycle(account, self.world, event.data.cycle_started_at, now)
+        touches = [book.by_trait[name] for name in changed if name in book.by_trait]
+        if touch is not None:
+            touches.append(touch)
+        conditions = {rule.name: rule for found in touches for rule in found.conditions}
+        rereads = frozenset[int]().union(*(found.rereads for found in touches))
+        if not known:  # a trigger rule may have been waiting for any profile at all
+            rereads |= {key for key, state in account.rules.items() if state.wait is not None}
+        in_order = tuple(conditions[name] for name in sorted(conditions))
+        if touch is None:
+            return Touch((), in_order, rereads=rereads)
+        return Touch((), in_order, touch.triggered, touch.starts, touch.cancels, rereads)
+
+    def _cancel_plan_offers(self) -> None:
+        for key, state in self._account.rules.items():
+            rule = self.world.by_key[key]
+            if state.wait is not None and rule.offer is not None and rule.offer.kind == "plan":
+                self._say(rule, state, Verdict("cancelled", "plan changed"))
+                state.wait, state.armed = None, False
+
+    # --- evaluate ------------------------------------------------------------------------------------------
+
+    def _evaluate(self, event: Event, touch: Touch) -> None:
+        """Read what the event touched; what wants to speak goes through the stages together."""
+        account = self._account
+        cases = self._crossings(event, touch)
+        if touch.cancels and account.absences:
+            _cancel_absences(account, event, touch)
+        for rule in touch.starts:
+            _start_absence(account, event, rule)
+        for rule in touch.triggered:
+            case = self._triggered(event, rule)
+            if case is not None:
+                cases.append(case)
+        if account.rules and touch.rereads:
+            taken = {id(case.state) for case in cases}
+            cases += [
+                self._waiting(self.world.by_key[key], state, self._moment())
+                for key, state in account.rules.items()
+                if state.wait is not None and key in touch.rereads and id(state) not in taken
+            ]
+        if cases:
+            for case in cases:  # one moment, so that its stages can choose between them
+                case.moment = cases[0].moment
+            self._decisions += settle(cases, self.tally)
+
+    def _crossings(self, event: Event, touch: Touch) -> list[Case]:
+        """Read the rules without trigger; return those that have just crossed from no to yes."""
+        account, now = self._account, self._now
+        rules, cases = account.rules, list[Case]()
+        for rule in touch.conditions:
+            assert rule.when is not None
+            answer = rule.when.value(account, None, now, None)
+            state = rules.get(rule.key)
+            if answer is None:
+                count(self.tally, rule.key, "unknown")
+            elif answer is False:
+                count(self.tally, rule.key, "not_met")
+                if state is not None:
+                    self._read_no(rule, state)
+            else:
+                if state is None:
+                    state = rules[rule.key] = RuleState()
+                if state.unread:
+                    self._first_reading(rule, state, answer)
+                if state.wait is not None:
+                    continue  # taken up with what else waits
+                if not state.armed:
+                    self._say_again(rule, state)
+                elif state.not_before <= now:
+                    cases.append(self._case(rule, state, event))
+                else:
+                    count(self.tally, rule.key, WORDS[state.verdict])
+        return cases
+
+    def _triggered(self, event: Event, rule: Rule) -> Case | None:
+        """Return the case of a rule whose trigger is this event and whose `when` does not read no."""
+        trigger, account = rule.trigger, self._account
+        assert trigger is not None
+        if trigger.where is not None and not trigger.where(event):
+            return None
+        answer = rule.when.value(account, event, self._now, None) if rule.when is not None else True
+        if answer is False or (answer is None and account.known):
+            count(self.tally, rule.key, "not_met" if answer is False else "unknown")
+            return None
+        state = account.rules.setdefault(rule.key, RuleState())
+        if state.not_before > self._now:
+            count(self.tally, rule.key, "outranked")
+            return None
+        state.wait = None  # a newer trigger replaces the older, with its event and its deadline
+        return self._case(rule, state, event)
+
+    def _case(self, rule: Rule, state: RuleState, event: Event) -> Case:
+        opened = event.time or self._now
+        return Case(rule, self._moment(), state, event, f"e:{event.source}:{event.id}", opened)
+
+    def _waiting(self, rule: Rule, state: RuleState, moment: Moment) -> Case:
+        wait = state.wait
+        assert wait is not None
+        event = moment.book.wake(wait.event, self._account_id)
+        return Case(rule, moment, state, event, wait.crossing, wait.opened, wait)
+
+    def _moment(self, at: int | None = None) -> Moment:
+        clock = self.clock.at if at is None else at
+        tz = zone_of(self._account, self.world)
+        book, behind = self.world.book, self.clock.behind
+        return Moment(self._account_id, self._account, book, self._now, clock, tz, self.render, behind)
+
+    # --- answers that need no stages ---------------------------------------------------------------------------
+
+    def _say(self, rule: Rule, state: RuleState, verdict: Verdict) -> None:
+        count(self.tally, rule.key, verdict.word)
+        numbers = rule.when.trace(self._account, None, self._now, None) if rule.when and not rule.trigger else []
+        self._decisions.append(record(self._account_id, rule, state, verdict, self.clock.at, self._now, tuple(numbers)))
+
+    def _say_again(self, rule: Rule, state: RuleState) -> None:
+        """Still yes since a crossing that is used up, or since before the rule went live."""
+        word = WORDS[state.verdict]
+        if word in ("outside", "said"):
+            count(self.tally, rule.key, word)
+        else:
+            self._say(rule, state, Verdict("said"))
+
+    def _read_no(self, rule: Rule, state: RuleState) -> None:
+        """A known no arms the rule and ends what waits."""
+        state.armed, state.unread = True, False
+        if state.wait is not None:
+            self._say(rule, state, Verdict("lapsed", "no longer true"))
+            state.wait = None
+        elif WORDS[state.verdict] not in ("not_met", "lapsed"):
+            self._say(rule, state, Verdict("not_met"))
+
+
+def _soonest(account: Account) -> int | None:
+    waits = [state.wait.look_at for state in account.rules.values() if state.wait is not None]
+    return min(waits + [item.due for item in account.absences], default=None)
+
+
+def _cancel_absences(account: Account, event: Event, touch: Touch) -> None:
+    """End the absences whose cancelling event this is, from their start to their deadline, both included."""
+    for cancel in touch.cancels:
+        if cancel.where is not None and not cancel.where(event):
+            continue
+        same = cancel.same(event)
+        account.absences = [
+            item
+            for item in account.absences
+            if item.rule != cancel.rule or item.same != same or not item.event.time <= event.time <= item.due
+        ]
+
+
+def _start_absence(account: Account, event: Event, rule: Rule) -> None:
+    """Begin to wait for what should come; a new start of the same key restarts its clock."""
+    trigger = rule.trigger
+    assert trigger is not None
+    assert trigger.same is not None
+    if trigger.where is not None and not trigger.where(event):
+        return
+    same = trigger.same(event)
+    others = [item for item in account.absences if item.rule != rule.key or item.same != same]
+    mine = [item for item in others if item.rule == rule.key]
+    if len(mine) >= MOST_ABSENCES:
+        others.remove(min(mine, key=lambda item: item.due))
+    account.absences = [*others, Absence(rule.key, same, event.time + trigger.within, keep(event))]

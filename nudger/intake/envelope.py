@@ -1,0 +1,237 @@
+"""One raw record into one event: our own JSON and CloudEvents 1.0 (structured mode).
+
+The plain case is one typed decode: a union of envelopes told apart by `type`, with only the fields that are declared.
+Whatever does not fit takes the slow path, which finds out what is wrong and says it in plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+import xxhash
+
+from nudger.core import calendar
+from nudger.core.event import PROFILE, Event
+from nudger.core.money import plain
+from nudger.errors import EventError
+from nudger.intake.fields import Clean, cleaner, data_type, expected
+from nudger.intake.moment import Times
+
+MOST_BYTES = 64 * 1024
+MOST_ID = 512
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_hash = xxhash.xxh3_64_intdigest
+
+
+class Undeclared(NamedTuple):
+    """An event of a type that no rule file declares: counted, not set aside."""
+
+    type: str
+
+
+class _Kind(NamedTuple):
+    """What one declared event type needs: its data's type and checks, and the names for its content's hash."""
+
+    data: type[msgspec.Struct]
+    clean: Clean | None
+    fields: tuple[str, ...]
+    kinds: dict[str, str]
+
+
+class Reader:
+    """Reads the records of one project.
+
+    Args:
+        events: Declared event type -> field -> kind.
+        plans, addons: Ids of the catalogue.
+    """
+
+    def __init__(self, events: dict[str, dict[str, str]], plans: frozenset[str], addons: frozenset[str]) -> None:
+        self._times = Times()
+        self._plans = plans
+        self.unknown_plans = 0
+        self._kinds: dict[str, _Kind] = {}
+        envelopes = []
+        for event, fields in events.items():
+            data = data_type(event, fields)
+            clean = cleaner(event, fields, self._times, plans, addons)
+            needs = any(kind in ("number", "money", "time", "plan", "addon") for kind in fields.values())
+            self._kinds[event] = _Kind(data, clean if needs else None, tuple(fields), fields)
+            envelopes.append(_envelope(event, data))
+        self._names = dict(zip(envelopes, events, strict=True))
+        union: Any = envelopes[0]
+        for envelope in envelopes[1:]:
+            union = union | envelope
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(union, float_hook=Decimal).decode
+        self._plain: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
+
+    def read(self, raw: bytes) -> Event | Undeclared:
+        """Return the event of one record.
+
+        Raises:
+            EventError: With the code and the reason for setting it aside.
+        """
+        if len(raw) > MOST_BYTES:
+            raise EventError("too_large", f"the event has {len(raw):,} bytes; the most is {MOST_BYTES:,}")
+        try:
+            found = self._decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            return self._slowly(raw)
+        account = found.account if found.specversion is None else found.subject
+        if not account or not found.id or len(found.id) + len(account) > MOST_ID or not account.isprintable():
+            return self._slowly(raw)  # which says what is wrong, if anything is
+        at = self._times.read(found.time)
+        return self._typed(self._names[type(found)], account, found.source, found.id, at, found.data)
+
+    def row(self, raw: bytes) -> Event:
+        """Return the event of one row of an accounts file: `account` and its traits, without a time of its own.
+
+        Raises:
+            EventError: With the code and the reason for setting it aside.
+        """
+        values = self._object(raw)
+        account = _name(values.pop("account", None), "no_account", "account")
+        if "traits" in values and isinstance(values["traits"], dict):
+            values = values["traits"]
+        data = self._data(PROFILE, values)
+        return self._typed(PROFILE, account, "", f"row:{_hash(raw):016x}", 0, data)
+
+    # --- the plain way -----------------------------------------------------------------------------
+
+    def _typed(self, kind: str, account: str, source: str, name: str, at: int, data: Any) -> Event:
+        known = self._kinds[kind]
+        if known.clean is not None:
+            known.clean(data)
+        currency = None
+        if kind == PROFILE:
+            self._check_profile(data)
+        else:
+            currency = data.currency
+        key = _hash(f"{account}\x1f{source}\x1f{name}".encode())
+        content = _hash(_content(kind, known, at, data, currency).encode()) & 0xFFFFFFFF
+        return Event(kind, account, at, data, source, name, currency, key, content)
+
+    def _check_profile(self, data: Any) -> None:
+        plan = data.plan
+        if plan is not msgspec.UNSET and plan is not None and plan not in self._plans:
+            data.plan = None  # a stale plan would mail wrongly; the other traits are taken
+            self.unknown_plans += 1
+        zone = data.zone
+        if zone is not msgspec.UNSET and zone is not None and calendar.zone(zone) is None:
+            raise EventError(
+                "bad_field", f"`zone` is '{zone[:40]}', which is no time zone; write one like Europe/Berlin"
+            )
+        anchor = data.anchor_day
+        if anchor is not msgspec.UNSET and anchor is not None and not (isinstance(anchor, int) and 1 <= anchor <= 31):
+            raise EventError("bad_field", "`anchor_day` is a day of the month, 1 to 31")
+        seats = data.seats
+        if seats is not msgspec.UNSET and seats is not None and not (isinstance(seats, int) and seats >= 0):
+            raise EventError("bad_field", "`seats` is a whole number, 0 or more")
+
+    # --- the slow way: find out what is wrong ----------------------------------------------------------
+
+    def _object(self, raw: bytes) -> dict[str, Any]:
+        try:
+            values = self._plain(raw)
+        except RecursionError:
+            raise EventError("too_deep", "lists or objects are nested too deeply") from None
+        except msgspec.DecodeError as error:
+            raise EventError("not_json", f"not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise EventError("not_json", "not a JSON object")
+        return values
+
+    def _slowly(self, raw: bytes) -> Event | Undeclared:
+        values = self._object(raw)
+        kind = values.get("type")
+        if not isinstance(kind, str) or not kind:
+            raise EventError("bad_field", "`type` is missing" if kind is None else "`type` is no text")
+        is_cloud = values.get("specversion") is not None
+        if is_cloud and values["specversion"] != "1.0":
+            raise EventError("bad_field", "`specversion` is not 1.0")
+        if kind not in self._kinds:
+            return Undeclared(kind)
+        holder = "subject" if is_cloud else "account"
+        account = _name(values.get(holder), "no_account", holder)
+        name = _name(values.get("id"), "no_id", "id")
+        source = values.get("source")
+        if source is not None and not isinstance(source, str):
+            raise EventError("bad_field", "`source` is no text")
+        time = values.get("time")
+        if not isinstance(time, str):
+            raise EventError("no_time", "`time` is missing" if time is None else "`time` is no text")
+        if "data_base64" in values:
+            raise EventError("bad_field", "`data_base64` is not read; send `data` as JSON")
+        at = self._times.read(time)
+        data = self._data(kind, values.get("data") if values.get("data") is not None else {})
+        return self._typed(kind, account, source or "", name, at, data)
+
+    def _data(self, kind: str, values: Any) -> Any:
+        """Return the typed data of an untyped object."""
+        if not isinstance(values, dict):
+            raise EventError("bad_field", "`data` is no object")
+        known = self._kinds[kind]
+        if kind == PROFILE:
+            for name in values:
+                if name not in known.kinds:
+                    hint = "declare it under `events: account.updated`, or leave it out"
+                    raise EventError("unknown_trait", f"`{name[:40]}` is no trait that is declared; {hint}")
+        for name, value in values.items():
+            field = known.kinds.get(name)
+            if field is not None and field not in ("number", "money") and value is not None:
+                _must_be(known.data, name, field, value)
+        try:
+            return msgspec.convert(values, known.data)
+        except msgspec.ValidationError as error:
+            raise EventError("bad_field", f"the data does not fit: {error}") from None
+
+
+def _envelope(event: str, data: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    fields: list[tuple[str, Any, Any]] = [
+        ("id", str, ""),
+        ("account", str | None, None),
+        ("subject", str | None, None),
+        ("source", str, ""),
+        ("specversion", str | None, None),
+        ("time", str, ""),
+        ("data", data, msgspec.field(default_factory=data)),
+    ]
+    return msgspec.defstruct("Envelope", fields, tag_field="type", tag=event, gc=False)
+
+
+def _must_be(shape: type[msgspec.Struct], name: str, kind: str, value: Any) -> None:
+    try:
+        msgspec.convert({name: value}, shape)
+    except msgspec.ValidationError:
+        raise EventError("bad_field", f"`{name}` is not {expected(kind)}") from None
+
+
+def _name(value: Any, code: str, field: str) -> str:
+    if value is None or value == "":
+        raise EventError(code, f"`{field}` is missing")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise EventError(code, f"`{field}` is no text")
+    if len(value) > MOST_ID:
+        raise EventError(code, f"`{field}` has more than {MOST_ID} characters")
+    if _CONTROL.search(value):
+        raise EventError(code, f"`{field}` has a control character in it")
+    return value
+
+
+def _content(kind: str, known: _Kind, at: int, data: Any, currency: str | None) -> str:
+    """Return type, time and declared fields by value: key order and 12.50 or 12.5 make no difference."""
+    parts = [kind, str(at), currency or ""]
+    for field in known.fields:
+        value = getattr(data, field)
+        if type(value) is Decimal:
+            text = str(value)
+            parts.append(plain(value) if text[-1] == "0" and "." in text else text)
+        else:
+            parts.append(value if type(value) is str else repr(value))
+    return "\x1f".join(parts)

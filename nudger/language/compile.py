@@ -1,0 +1,123 @@
+"""Typed tree -> Python code object -> `nudger.core.rule.Expression`.
+
+The source is put together from fragments of our own; whatever a user wrote enters as a named constant, never as source.
+Before it is compiled the parsed source is held to a whitelist of node types.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, Final
+
+from nudger.core.account import Account
+from nudger.core.event import Event
+from nudger.core.rule import Expression, Offer
+from nudger.core.words import mentions
+from nudger.language.tree import unparse
+from nudger.language.typed import Typed, show
+from nudger.language.walk import divide, evaluate, whole
+
+_ALLOWED: Final = (
+    ast.Expression,
+    ast.Lambda,
+    ast.arguments,
+    ast.arg,
+    ast.IfExp,
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.UnaryOp,
+    ast.Not,
+    ast.USub,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Compare,
+    ast.Is,
+    ast.IsNot,
+    ast.In,
+    ast.Eq,
+    ast.NotEq,
+    ast.Lt,
+    ast.LtE,
+    ast.Gt,
+    ast.GtE,
+    ast.NamedExpr,
+    ast.Name,
+    ast.Load,
+    ast.Store,
+    ast.Constant,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Call,
+)
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    return None if owner is None else getattr(owner, name)
+
+
+def _includes(plan: Any, unit: str) -> Any:
+    return None if plan is None else plan.includes.get(unit)
+
+
+#: What every expression may call besides the book's own names.
+HELPERS: Final[dict[str, Any]] = {
+    "DIV": divide,
+    "WHOLE": whole,
+    "MENTIONS": mentions,
+    "ATTRIBUTE": _attribute,
+    "INCLUDES": _includes,
+    "__builtins__": {},
+}
+
+
+def code_object(source: str) -> CodeType:
+    """Compile the source of one expression after holding it to the whitelist."""
+    parsed = ast.parse(source, mode="eval")
+    for node in ast.walk(parsed):
+        assert isinstance(node, _ALLOWED), f"{type(node).__name__} in compiled source"
+        assert not (isinstance(node, ast.Attribute) and node.attr.startswith("_")), "a private attribute"
+    return compile(parsed, "<rule>", "eval")
+
+
+def function(typed: Typed, constants: dict[str, Any], names: dict[str, Any]) -> Callable[..., Any]:
+    """Return (a, e, n, o) -> value for a checked expression."""
+    compiled = code_object(f"lambda a, e, n, o: {typed.code}")
+    found: Callable[..., Any] = eval(compiled, {**names, **constants})  # noqa: S307 - our own source, whitelisted
+    return found
+
+
+def expression(typed: Typed, constants: dict[str, Any], names: dict[str, Any], currency: str) -> Expression:
+    """Return the compiled expression with its trace."""
+    namespace = {**names, **constants}
+    return Expression(
+        unparse(typed.expr),
+        function(typed, constants, names),
+        _tracer(typed, namespace, currency),
+        typed.reads,
+        typed.steady,
+    )
+
+
+def _tracer(typed: Typed, namespace: dict[str, Any], currency: str) -> Callable[..., list[tuple[str, str]]]:
+    """Return the second reading of an expression: every name and its value, as text."""
+
+    def trace(account: Account, event: Event | None, now: int, offer: Offer | None) -> list[tuple[str, str]]:
+        found: dict[str, str] = {}
+
+        def leaf(node: Typed) -> Any:
+            if node.leaf is None:
+                node.leaf = eval(code_object(f"lambda a, e, n, o: {node.code}"), namespace)  # noqa: S307
+            return node.leaf(account, event, now, offer)
+
+        def seen(node: Typed, value: Any) -> None:
+            found.setdefault(node.name or unparse(node.expr), show(value, node.type, currency))
+
+        evaluate(typed, leaf, seen)
+        return list(found.items())
+
+    return trace
