@@ -12,6 +12,7 @@ from typing import Any
 
 from nudger.core.catalog import UNLIMITED, Row
 from nudger.core.money import plain
+from nudger.core.settle import numbers_of
 from nudger.core.stages import Case, RenderFailed, nudge_id
 from nudger.errors import DefinitionError, Problem, SettingsError
 from nudger.language.book import Definition
@@ -113,7 +114,7 @@ class Post:
             topic=rule.topic,
             locale="en",
             offer=self._offer(case, links),
-            reason=_reason(case),
+            reason=dict(numbers_of(case)),
             variant=None,
             follow_up=0,
             test=test,
@@ -222,15 +223,6 @@ def require_mail(settings: Settings) -> None:
     ):
         if not given:
             raise SettingsError(f"`{key}` is missing: every mail needs it; set it in nudger.toml")
-
-
-def _reason(case: Case) -> dict[str, str | int | float]:
-    """Return the numbers that were compared, as text, by their names in the rule."""
-    rule, moment = case.rule, case.moment
-    found: dict[str, str | int | float] = {}
-    if rule.when is not None:
-        found.update(rule.when.trace(moment.account, case.event if rule.trigger else None, moment.now, None))
-    return found
 
 
 def _cause(case: Case) -> Cause:

@@ -138,36 +138,13 @@ class Partition:
                 "give a new --state file"
             )
         book = without_rules(book) if options.backfill else book
-        self.decider = Decider(self._take_up(book, fresh), render)
+        self.decider = Decider(take_up(self.state, book, options, fresh=fresh), render)
+        self.state.backfilled = options.backfill
         self.touched: dict[str, Account] = {}
         self.loaded: dict[str, bytes | None] = {}
         self.positions: dict[str, int] = {}
         self.out: list[tuple[OutKind, str, bytes]] = []
         self._failures = 0
-
-    def _take_up(self, book: RuleBook, fresh: bool) -> World:
-        """Note which rules are new to this partition; on an empty state all have been live since before it."""
-        state, options = self.state, self.options
-        lives = {}
-        changed = state.book != book.id
-        number = state.number + 1 if changed else state.number
-        for rule in book.rules:
-            held = state.lives.get(rule.name)
-            since = 0 if fresh else number
-            lives[rule.name] = held if held is not None and held[0] == rule.life else (rule.life, since)
-        if changed:
-            state.book, state.number, state.since = book.id, number, state.stream
-        state.lives, state.backfilled = lives, options.backfill
-        return World(
-            book,
-            number,
-            {rule.key: lives[rule.name][1] for rule in book.rules},
-            state.since,
-            options.clock == "events",
-            options.settle,
-            {rule.key: rule for rule in book.rules},
-            book.layout,
-        )
 
     # --- one batch ---------------------------------------------------------------------------------
 
@@ -189,6 +166,7 @@ class Partition:
             except EventError as error:
                 self._set_aside(run.source, position, raw, error.code, error.reason, summary)
             else:
+                event.time = self.state.clock  # it has no time of its own; 0 before the first event
                 taken.append(Taken(event, run.source, position, raw, self.state.clock))
 
     def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary, taken: list[Taken]) -> None:
@@ -396,6 +374,14 @@ class Processor:
             self._commit()
         self.summary.clock = last
 
+    def move_to(self, at: int) -> None:
+        """With the events' clock, let time pass to *at* (ms) and fire the timers due before it."""
+        for partition in self.partitions.values():
+            partition.state.clock = max(partition.state.clock, at)
+            while partition.tick(Clock(partition.state.clock), self.summary):
+                self._commit()
+        self._commit()
+
     def _assign(self, batch: Batch) -> None:
         for number in batch.revoked:
             self.partitions.pop(number, None)
@@ -431,6 +417,28 @@ class Processor:
         for (key, word), number in partition.decider.tally.items():
             words = self.summary.rules.setdefault(partition.decider.world.by_key[key].name, {})
             words[word] = words.get(word, 0) + number
+
+
+def take_up(state: PartitionState, book: RuleBook, options: Options, *, fresh: bool) -> World:
+    """Note in a partition's *state* which rules of *book* are new to it; in a *fresh* one all have always been live."""
+    changed = state.book != book.id
+    if changed:
+        state.book, state.number, state.since = book.id, state.number + 1, state.stream
+    born = 0 if fresh else state.number
+    held, state.lives = state.lives, {}
+    for rule in book.rules:
+        life, _ = kept = held.get(rule.name, ("", 0))
+        state.lives[rule.name] = kept if life == rule.life else (rule.life, born)
+    return World(
+        book,
+        state.number,
+        {rule.key: state.lives[rule.name][1] for rule in book.rules},
+        state.since,
+        options.clock == "events",
+        options.settle,
+        {rule.key: rule for rule in book.rules},
+        book.layout,
+    )
 
 
 def without_rules(book: RuleBook) -> RuleBook:

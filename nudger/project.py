@@ -20,14 +20,14 @@ class Project:
     """A project that can run.
 
     Attributes:
-        book: What is live; `with_drafts` holds drafts too, for checks, tests and previews.
+        book: What is live; `trial`: every rule as if live, nobody held out, for tests and previews.
     """
 
     root: Path
     settings: Settings
     definition: Definition
     book: RuleBook
-    with_drafts: RuleBook
+    trial: RuleBook
     post: Post
     reader: Reader
 
@@ -52,11 +52,9 @@ def check(root: Path) -> tuple[Project | None, list[Problem]]:
     if any(problem.severity == "error" for problem in definition.problems):
         return None, definition.problems
     assert definition.book is not None
-    assert definition.with_drafts is not None
+    assert definition.trial is not None
     reader = Reader(ground.events, frozenset(ground.catalog.plans), frozenset(ground.catalog.addons))
-    return Project(
-        root, settings, definition, definition.book, definition.with_drafts, post, reader
-    ), definition.problems
+    return Project(root, settings, definition, definition.book, definition.trial, post, reader), definition.problems
 
 
 def open_project(root: Path) -> Project:

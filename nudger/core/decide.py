@@ -72,12 +72,12 @@ class Decider:
             home = world.book.catalog.currency
             for fold in touch.folds:
                 fold(account, event, home)
-        if event.time:
+        if event.time:  # a row of an accounts file before any event says what is, not that something happened
             account.touched = now
             if not account.first or event.time < account.first:
                 account.first = event.time
-        if touch is not None:
-            self._evaluate(event, touch)
+            if touch is not None:
+                self._evaluate(event, touch)
         return self._decisions
 
     def tick(self, account_id: str, account: Account) -> list[Decision]:

@@ -51,13 +51,17 @@ Trace = Callable[[Account, "Event | None", int, "Offer | None"], list[tuple[str,
 class Expression:
     """A compiled expression.
 
-    `reads` names what it depends on: ``meter:NAME``, ``trait:NAME``, ``event:FIELD``, ``offer``, ``now``, ``cycle``.
+    `told` is its value as text. `parts` are the conditions that `and` joins: each with its answer and what it read.
+    `reads` names what it depends on: ``meter:NAME``, ``on:EVENT``, ``trait:NAME``, ``event:FIELD``, ``offer``, ``now``,
+    ``cycle``.
     `steady`: without an event it can change only where a cycle or month begins.
     """
 
     text: str
     value: Evaluate
     trace: Trace
+    told: Callable[..., str]
+    parts: Callable[..., list[tuple[str, bool | None, list[tuple[str, str]]]]]
     reads: frozenset[str] = frozenset()
     steady: bool = True
 

@@ -8,6 +8,7 @@ from typing import Any
 from nudger.core import calendar
 from nudger.core.account import RuleState, Sent, Wait
 from nudger.core.event import Event, Snapshot, keep
+from nudger.core.money import Money, plain
 from nudger.core.rule import Rule
 from nudger.core.stages import SLACK, Case, Moment, judge, nudge_id, person_key
 from nudger.core.verdict import NUMBERS, WORDS, Outcome, Verdict
@@ -126,13 +127,6 @@ def _recent(history: list[Sent], moment: Moment) -> list[Sent]:
 
 def _decision(case: Case, verdict: Verdict) -> Decision:
     rule, moment = case.rule, case.moment
-    numbers: list[tuple[str, str]] = []
-    if rule.when is not None:
-        numbers += rule.when.trace(moment.account, case.event if rule.trigger else None, moment.now, None)
-    if case.offer is not None:
-        numbers.append(("offer.price", str(case.offer.price)))
-        if case.offer.saving is not None:
-            numbers.append(("offer.saving", str(case.offer.saving)))
     sent = verdict.word == "sent"
     return Decision(
         moment.account_id,
@@ -142,11 +136,30 @@ def _decision(case: Case, verdict: Verdict) -> Decision:
         moment.clock,
         moment.now,
         case.crossing,
-        tuple(numbers),
+        numbers_of(case),
         case.state.wait,
         nudge_id(rule.name, moment.account_id, case.crossing) if sent else None,
         case.message,
     )
+
+
+def numbers_of(case: Case) -> Numbers:
+    """Return what was compared: every name that `when` read, the rule's own `let` names, its offer's figures."""
+    rule, moment = case.rule, case.moment
+    event = case.event if rule.trigger else None
+    found: dict[str, str] = {}
+    if rule.when is not None:
+        found.update(rule.when.trace(moment.account, event, moment.now, None))
+    for name, value in rule.lets:
+        found.setdefault(name, value.told(moment.account, event, moment.now, case.offer))
+    if case.offer is not None:
+        catalog = moment.book.catalog
+        figures: list[tuple[str, Money | None]] = [("offer.price", case.offer.price)]
+        if case.offer.kind == "plan":
+            figures += [("bill", catalog.bill(moment.account, moment.now)), ("saving", case.offer.saving)]
+        for name, amount in figures:
+            found.setdefault(name, "missing" if amount is None else f"{plain(amount)} {catalog.currency}")
+    return tuple(found.items())
 
 
 def record(

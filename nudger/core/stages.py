@@ -26,7 +26,7 @@ SLACK = 10 * calendar.MINUTE
 OPEN_OFFER = 30 * calendar.DAY
 
 
-class RenderFailed(Exception):  # noqa: N818 - a fact that becomes a verdict, not an error of ours
+class RenderFailed(Exception):
     """The mail could not be made; the text says why, for the growth team."""
 
 

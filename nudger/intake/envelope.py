@@ -46,11 +46,12 @@ class Reader:
     """Reads the records of one project.
 
     Args:
-        events: Declared event type -> field -> kind.
+        events: Declared event type -> field -> kind; kept as `declared`.
         plans, addons: Ids of the catalogue.
     """
 
     def __init__(self, events: dict[str, dict[str, str]], plans: frozenset[str], addons: frozenset[str]) -> None:
+        self.declared = events
         self._times = Times()
         self._plans = plans
         self.unknown_plans = 0

@@ -1,0 +1,1 @@
+"""Where events come from and where state, messages and positions go."""

@@ -24,7 +24,7 @@ from nudger.journals.journal import FORMAT_BYTES
 
 SCHEMA = (
     "CREATE TABLE recent (number INTEGER PRIMARY KEY, states BLOB NOT NULL)",
-    # upto: the last row of `recent` that it is no longer needed for
+    # upto: the last row of `recent` that is in it
     "CREATE TABLE blocks (block INTEGER PRIMARY KEY, upto INTEGER NOT NULL, states BLOB NOT NULL)",
 )
 
@@ -53,8 +53,7 @@ class StateTable:
         self._number = 0  # of the last row of `recent`
         self._owed = 0.0  # how many states are to be written to blocks
         self._read()
-        self._wakers = _Wakers()
-        self._wakers.update(self._states)
+        self._wakers = _Wakers(self._states)
         self._order = _Order(self._states)
 
     def _read(self) -> None:
@@ -105,10 +104,10 @@ class StateTable:
         needed = min(self._upto, default=0)
         while self._blocks:
             block = min(range(len(self._blocks)), key=self._upto.__getitem__)
-            self._owed -= len(self._blocks[block]) or 1
-            if self._owed < 0:
-                self._owed += len(self._blocks[block]) or 1
+            cost = max(1, len(self._blocks[block]))
+            if cost > self._owed:
                 break
+            self._owed -= cost
             self._write_block(block)
         if min(self._upto, default=0) > needed:
             self._database.execute("DELETE FROM recent WHERE number <= ?", (min(self._upto),))
@@ -138,9 +137,14 @@ class StateTable:
 class _Wakers:
     """Which keys want to be woken, and when."""
 
-    def __init__(self) -> None:
-        self._dues: dict[str, int] = {}
-        self._queue: list[tuple[int, str]] = []  # a heap; an entry that is not in _dues like this is stale
+    def __init__(self, states: States) -> None:
+        self._dues = {key: due for key, state in states.items() if state and (due := _due(state)[0])}
+        self._renew()
+
+    def _renew(self) -> None:
+        """Make a heap of `_dues`; later on, entries of it that are not in there like this are stale."""
+        self._queue = [(due, key) for key, due in self._dues.items()]
+        heapq.heapify(self._queue)
 
     def update(self, states: States) -> None:
         """Take over when *states* want to be woken; None never does."""
@@ -155,8 +159,7 @@ class _Wakers:
             else:
                 del dues[key]
         if len(queue) > 2 * len(dues) + 1_000:
-            self._queue = [(due, key) for key, due in dues.items()]
-            heapq.heapify(self._queue)
+            self._renew()
 
     def due(self, until: int, limit: int) -> list[str]:
         """Return the first *limit* keys up to *until*; they stay."""
@@ -184,12 +187,14 @@ class _Order:
     def after(self, after: str, limit: int, alive: Container[str]) -> list[str]:
         """Return the first *limit* keys greater than *after* that are *alive*."""
         if self._new:
-            self._ordered = sorted({*self._ordered, *self._new})
+            self._ordered += self._new
+            self._ordered.sort()  # which is quick where most is in order
             self._new = []
         found: list[str] = []
         for index in range(bisect.bisect_right(self._ordered, after), len(self._ordered)):
             if len(found) == limit:
                 break
-            if self._ordered[index] in alive:
-                found.append(self._ordered[index])
+            key = self._ordered[index]
+            if key in alive and key not in found[-1:]:
+                found.append(key)
         return found

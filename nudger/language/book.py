@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -25,8 +26,8 @@ class Definition:
     """A project's rules as loaded.
 
     Attributes:
-        book: The compiled book, None when a problem is an error. It holds every rule but drafts; `with_drafts`
-            holds them too, for checks, tests and previews.
+        book: The compiled book, None when a problem is an error; it holds every rule but drafts. `trial`: all rules as
+            if live and nobody held out, for tests and previews.
         drafts: Each rule with what the mail side needs. `tests`: with the file each stands in.
     """
 
@@ -36,7 +37,7 @@ class Definition:
     drafts: list[Draft] = field(default_factory=list)
     tests: list[tuple[Source, int, TestKeys]] = field(default_factory=list)
     book: RuleBook | None = None
-    with_drafts: RuleBook | None = None
+    trial: RuleBook | None = None
 
 
 def load(root: Path) -> Definition:
@@ -60,7 +61,9 @@ def load(root: Path) -> Definition:
     found.drafts = build_rules(sources, ground, guidance)
     found.tests = [(source, at, test) for source in sources for at, test in enumerate(source.keys.tests)]
     if not any(problem.severity == "error" for problem in problems):
-        found.with_drafts = assemble(found.drafts, ground, guidance, sources)
+        as_live = [replace(draft, rule=replace(draft.rule, status="live")) for draft in found.drafts]
+        nobody_out = replace(guidance, policy=replace(guidance.policy, holdout=Decimal(0)))
+        found.trial = assemble(as_live, ground, nobody_out, sources)
         live = [draft for draft in found.drafts if draft.keys.status != "draft"]
         found.book = assemble(live, ground, guidance, sources)
     return found

@@ -93,31 +93,48 @@ def function(typed: Typed, constants: dict[str, Any], names: dict[str, Any]) -> 
 
 def expression(typed: Typed, constants: dict[str, Any], names: dict[str, Any], currency: str) -> Expression:
     """Return the compiled expression with its trace."""
-    namespace = {**names, **constants}
-    return Expression(
-        unparse(typed.expr),
-        function(typed, constants, names),
-        _tracer(typed, namespace, currency),
-        typed.reads,
-        typed.steady,
-    )
+    run, kind = function(typed, constants, names), typed.type
+
+    def told(account: Account, event: Event | None, now: int, offer: Offer | None) -> str:
+        return show(run(account, event, now, offer), kind, currency)
+
+    reading = _Reading(typed, {**names, **constants}, currency)
+    return Expression(unparse(typed.expr), run, reading.trace, told, reading.parts, typed.reads, typed.steady)
 
 
-def _tracer(typed: Typed, namespace: dict[str, Any], currency: str) -> Callable[..., list[tuple[str, str]]]:
-    """Return the second reading of an expression: every name and its value, as text."""
+class _Reading:
+    """The second reading of an expression, by the walking twin: what was read, and which of its conditions held."""
 
-    def trace(account: Account, event: Event | None, now: int, offer: Offer | None) -> list[tuple[str, str]]:
+    def __init__(self, typed: Typed, namespace: dict[str, Any], currency: str) -> None:
+        self._typed, self._namespace, self._currency = typed, namespace, currency
+
+    def trace(self, account: Account, event: Event | None, now: int, offer: Offer | None) -> list[tuple[str, str]]:
+        """Return every name read and its value, as text."""
+        return self._walk(self._typed, account, event, now, offer)[1]
+
+    def parts(
+        self, account: Account, event: Event | None, now: int, offer: Offer | None
+    ) -> list[tuple[str, bool | None, list[tuple[str, str]]]]:
+        """Return each of the conditions that `and` joins: its text, its answer, and what it read."""
+        return [(unparse(part.expr), *self._walk(part, account, event, now, offer)) for part in _conjuncts(self._typed)]
+
+    def _walk(
+        self, typed: Typed, account: Account, event: Event | None, now: int, offer: Offer | None
+    ) -> tuple[Any, list[tuple[str, str]]]:
         found: dict[str, str] = {}
 
         def leaf(node: Typed) -> Any:
             if node.leaf is None:
-                node.leaf = eval(code_object(f"lambda a, e, n, o: {node.code}"), namespace)  # noqa: S307
+                node.leaf = eval(code_object(f"lambda a, e, n, o: {node.code}"), self._namespace)  # noqa: S307
             return node.leaf(account, event, now, offer)
 
         def seen(node: Typed, value: Any) -> None:
-            found.setdefault(node.name or unparse(node.expr), show(value, node.type, currency))
+            found.setdefault(node.name or unparse(node.expr), show(value, node.type, self._currency))
 
-        evaluate(typed, leaf, seen)
-        return list(found.items())
+        return evaluate(typed, leaf, seen), list(found.items())
 
-    return trace
+
+def _conjuncts(typed: Typed) -> list[Typed]:
+    if typed.op == "and":
+        return [part for side in typed.args for part in _conjuncts(side)]
+    return [typed]

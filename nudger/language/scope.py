@@ -44,7 +44,7 @@ FIELD_TYPES: dict[str, Type] = {
 _PLAN_READS = frozenset({"trait:plan"})
 
 
-class UnknownName(LookupError):  # noqa: N818 - becomes a placed problem
+class UnknownName(LookupError):
     """A name that is not in scope: which part of it (index), the sentence and the advice."""
 
     def __init__(self, part: int, message: str, hint: str, code: str = "N102") -> None:

@@ -16,7 +16,7 @@ from nudger.errors import NudgerError
 DIGITS_MAX: Final = 18  # characters of one number; times the milliseconds of a week it fits Decimal's 28 digits
 
 
-class SyntaxProblem(NudgerError):  # noqa: N818  (a finding to be placed, as Problem is, not a failure of nudger)
+class SyntaxProblem(NudgerError):
     """What is wrong in one expression; `start` and `end` are offsets into its text, in characters."""
 
     def __init__(self, code: str, message: str, start: int, end: int, hint: str = "") -> None:

@@ -110,7 +110,9 @@ class Judge(HTMLParser):
                 begun = begun or found
             elif ends and begun:
                 if f"<!--{self._word}" in html[begun.end() : found.start()]:
-                    self._say("T215", "{% %} cannot stand inside a comment for Outlook", begun.start(), begun[0], _AROUND)
+                    self._say(
+                        "T215", "{% %} cannot stand inside a comment for Outlook", begun.start(), begun[0], _AROUND
+                    )
                 begun = None
         if begun:
             self._say("T216", "a comment for Outlook is never closed", begun.start(), begun[0], "write <![endif]-->")

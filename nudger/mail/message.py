@@ -65,7 +65,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Nudge(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """One e-mail, rendered. `reason` holds the numbers and texts that were compared, by their names in the rule."""
+    """One e-mail, rendered. `reason` holds what was compared, as text, by the names in the rule."""
 
     version: Literal[1] = VERSION
     id: str
@@ -81,7 +81,7 @@ class Nudge(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"})
     topic: str
     locale: str
     offer: Offer | None
-    reason: dict[str, str | int | float]
+    reason: dict[str, str]
     variant: str | None
     follow_up: Annotated[int, Meta(ge=0, le=3, description="0 for the first mail, n for its n-th follow-up.")]
     test: Annotated[bool, Meta(description="A trial send: not to be counted.")]
