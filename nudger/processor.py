@@ -108,15 +108,8 @@ class Renderer:
         raise NotImplementedError
 
 
-@dataclass(slots=True)
-class Taken:
-    """One event taken from a batch, with where it stood and the partition's clock when it was read."""
-
-    event: Event
-    source: str
-    position: int
-    raw: bytes
-    clock: int
+#: One event taken from a batch: the event, its source and position, its bytes, the partition's clock when it was read.
+Taken = tuple[Event, str, int, bytes, int]
 
 
 class Partition:
@@ -167,12 +160,13 @@ class Partition:
                 self._set_aside(run.source, position, raw, error.code, error.reason, summary)
             else:
                 event.time = self.state.clock  # it has no time of its own; 0 before the first event
-                taken.append(Taken(event, run.source, position, raw, self.state.clock))
+                taken.append((event, run.source, position, raw, self.state.clock))
 
     def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary, taken: list[Taken]) -> None:
-        state, seen, lateness = self.state, self.seen, self.options.lateness
-        read, live = reader.read, self.options.clock == "wall"
-        stream, floor = state.stream, max(state.floor, seen.floor)
+        state, lateness = self.state, self.options.lateness
+        read, add, live = reader.read, self.seen.add, self.options.clock == "wall"
+        source = run.source
+        stream, floor = state.stream, max(state.floor, self.seen.floor)
         clock = state.clock
         repeats = 0
         for position, raw in enumerate(run.values, start=run.first):
@@ -192,8 +186,8 @@ class Partition:
                     clock = max(clock, min(stream, wall) if live else stream)
                 elif at < stream - lateness or at < floor:
                     raise EventError("too_late", _too_late(at, stream, lateness))
-                if seen.add(event.key, event.content, stream):
-                    taken.append(Taken(event, run.source, position, raw, clock))
+                if add(event.key, event.content, stream):
+                    taken.append((event, source, position, raw, clock))
                 else:
                     repeats += 1
             except EventError as error:
@@ -204,24 +198,24 @@ class Partition:
 
     def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
         """Decide the events of a batch in order."""
-        decider, live = self.decider, self.options.clock == "wall"
-        self._load(item.event.account for item in taken)
-        last = -1
-        for index, item in enumerate(taken):
-            event = item.event
-            account = self.touched.get(event.account)
+        decider, touched, live = self.decider, self.touched, self.options.clock == "wall"
+        self._load(item[0].account for item in taken)
+        decide, last = decider.decide, -1
+        for index, (event, _, _, _, clock) in enumerate(taken):
+            name = event.account
+            account = touched.get(name)
             if account is None:
-                account = self._account(event.account)
-            if item.clock != last:
-                last = item.clock
+                account = self._account(name)
+            if clock != last:
+                last = clock
                 decider.clock = Clock(last, live and behind(last))
             try:
-                decisions = decider.decide(event.account, account, event)
+                decisions = decide(name, account, event)
             except Exception:
                 self._failed(taken, index, summary)
                 continue
             if decisions:
-                self._put_out(decisions, item, summary)
+                self._put_out(decisions, taken[index], summary)
         summary.add("counted", len(taken))
 
     def tick(self, clock: Clock, summary: Summary) -> bool:
@@ -274,24 +268,24 @@ class Partition:
 
     def _failed(self, taken: list[Taken], index: int, summary: Summary) -> None:
         """Set one event aside that the core could not decide, with its account as it was before."""
-        item = taken[index]
-        name = item.event.account
-        log.error("event.failed", source=item.source, position=item.position, error=traceback.format_exc())
+        event, source, position, raw, _ = taken[index]
+        name = event.account
+        log.error("event.failed", source=source, position=position, error=traceback.format_exc())
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
             raise JournalRefused(f"{_MOST_FAILURES} events could not be decided; the log has the details")
         self.touched.pop(name)
         account, decider = self._account(name), self.decider
         tally = dict(decider.tally)
-        for earlier in taken[:index]:  # what the batch had done to this account, once more
-            if earlier.event.account == name:
-                decider.clock = Clock(earlier.clock)
-                decider.decide(name, account, earlier.event)
+        for earlier, _, _, _, clock in taken[:index]:  # what the batch had done to this account, once more
+            if earlier.account == name:
+                decider.clock = Clock(clock)
+                decider.decide(name, account, earlier)
         decider.tally = tally
-        self.seen.remove(item.event.key)
+        self.seen.remove(event.key)
         summary.add("counted", -1)
         reason = "nudger failed on this event; the log has the details"
-        self._set_aside(item.source, item.position, item.raw, "internal_error", reason, summary)
+        self._set_aside(source, position, raw, "internal_error", reason, summary)
 
     def _set_aside(self, source: str, position: int, raw: bytes, code: str, reason: str, summary: Summary) -> None:
         summary.dead_letters[code] = summary.dead_letters.get(code, 0) + 1
@@ -299,7 +293,7 @@ class Partition:
         self.out.append(("dead-letter", f"{source}:{position}", msgspec.json.encode(letter)))
 
     def _put_out(self, decisions: list[Decision], item: Taken | None, summary: Summary) -> None:
-        where = f"{item.source}:{item.position}" if item is not None else "timer"
+        where = f"{item[1]}:{item[2]}" if item is not None else "timer"
         for decision in decisions:
             if decision.message is not None:
                 self.out.append(("nudge", decision.account, decision.message))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from nudger.core.account import Account
-from nudger.core.money import Money, coin, to_coin
+from nudger.core.money import Money
 
 Quantity = int | Decimal
 UsageReader = Callable[[Account, int], Quantity | None]
@@ -97,7 +97,8 @@ class Catalog:
             None for a meter that runs over no period.
         seats: Reads the number of seats.
         published: The expression `catalog.bill` where the billing system itself publishes charges.
-        families: Plan id -> the ids reachable from it, in catalogue order.
+        families: Plan id -> the ids reachable from it, in catalogue order. `following`: -> the next plan that is sold.
+        smallest: The currency's smallest coin.
     """
 
     currency: str
@@ -108,6 +109,8 @@ class Catalog:
     seats: UsageReader = lambda account, now: account.seats
     published: UsageReader | None = None
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    following: dict[str, Plan | None] = field(default_factory=dict)
+    smallest: Money = Decimal("0.01")
 
     def own(self, account: Account) -> Plan | None:
         """Return the account's plan."""
@@ -115,7 +118,7 @@ class Catalog:
 
     def round(self, amount: Money) -> Money:
         """Round half up to the currency's smallest coin."""
-        return to_coin(amount, coin(self.currency))
+        return amount.quantize(self.smallest, ROUND_HALF_UP)
 
     def price(self, plan: Plan | None, account: Account, now: int) -> Money | None:
         """Return what this account pays a cycle for *plan* before extra use; its negotiated price on its own plan."""
@@ -135,7 +138,7 @@ class Catalog:
         if self.published is None:
             return self.bill_on(self.own(account), account, now)
         amount = self.published(account, now)
-        return None if amount is None else self.round(Decimal(amount))
+        return None if amount is None else Decimal(amount).quantize(self.smallest, ROUND_HALF_UP)
 
     def bill_on(self, plan: Plan | None, account: Account, now: int, *, last: bool = False) -> Money | None:
         """Return this cycle's usage priced on *plan*; with *last*, on the larger one of this cycle's and the last's.
@@ -210,13 +213,7 @@ class Catalog:
 
     def next_plan(self, account: Account) -> Plan | None:
         """Return the next sold plan up the account's family; None at the top."""
-        plan, seen = self.own(account), set[str]()
-        while plan is not None and plan.next is not None and plan.id not in seen:
-            seen.add(plan.id)
-            plan = self.plans.get(plan.next)
-            if plan is not None and plan.sold:
-                return plan
-        return None
+        return self.following.get(account.plan) if account.plan is not None else None
 
     def reachable(self, account: Account) -> Iterator[Plan]:
         """Yield the sold plans that this account may be offered, its own left out."""
@@ -270,6 +267,21 @@ class Catalog:
             saving = self.saving(plan, account, now) if plan is not own else None
             rows.append(Row(plan, self.price(plan, account, now), bill, saving, bill is not None))
         return sorted(rows, key=lambda row: (row.price is None, row.price or 0, row.plan.id))
+
+
+def following(plans: dict[str, Plan]) -> dict[str, Plan | None]:
+    """Return for each plan the next one up its family that is sold, None at the top."""
+
+    def after(plan: Plan) -> Plan | None:
+        seen = {plan.id}
+        while plan.next is not None and plan.next in plans and plan.next not in seen:
+            plan = plans[plan.next]
+            seen.add(plan.id)
+            if plan.sold:
+                return plan
+        return None
+
+    return {plan.id: after(plan) for plan in plans.values()}
 
 
 def families(plans: dict[str, Plan], offerable: tuple[str, ...] | None) -> dict[str, tuple[str, ...]]:

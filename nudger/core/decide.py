@@ -162,7 +162,7 @@ class Decider:
             rule = self.world.by_key[item.rule]
             event = moment.book.wake(item.event, self._account_id)
             state = account.rules.setdefault(rule.key, RuleState())
-            cases.append(Case(rule, moment, state, event, f"t:{due}:{item.same}", due, due=due))
+            cases.append(Case(rule, moment, state, event, f"t:{due}:{item.same}", due))
         return cases
 
     def _reread(self, until: int, *, waiting: bool = True) -> None:

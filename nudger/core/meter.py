@@ -6,11 +6,13 @@ A meter's place in the state (`account.Slot`) has one of these forms:
 kind       billing cycle, calendar month   lifetime                           N days
 =========  ==============================  =================================  ============================
 count sum  the total                       the total                          [step, total, step, total …]
-max min    [] or [value]                   [] or [value]                      [step, value, …]
-last       [] or [time, value], {text: time} for texts, for every window
+max min    [value]                         [value]                            [step, value, …]
+last       [time, value], or {text: time} for texts, for every window
 share      [matching, all]                 [matching, all]                    [step, matching, all, …]
 unique     {member: 1}                     {member: 1}                        {member: latest step}
 =========  ==============================  =================================  ============================
+
+0 in place of any of them: nothing has come yet.
 
 None in place of any of them, or as a step's total, is *unknown*: the meter was added later, met another currency, or
 grew past its bound. A period's unknown ends with the period, a step's when it leaves the window.
@@ -34,6 +36,8 @@ Read = Callable[[Account, int], Any]
 Fold = Callable[[Account, Event, "str | None"], None]
 
 STEPS = 30
+#: The place of a meter that has seen nothing, whatever its kind.
+EMPTY = 0
 MOST_MEMBERS = 2000
 #: A meter that the book no longer knows is kept this long, so that a rolled-back edit costs nothing.
 CARRY_MS = 7 * DAY
@@ -69,18 +73,10 @@ class Meter:
     field: Callable[[Event], Any] | None = None
     match: Callable[[Event], bool | None] | None = None
 
-    def empty(self) -> Slot:
-        """Return the place of a meter that has seen nothing."""
-        if self.kind == "unique" or (self.kind == "last" and self.text):
-            return {}
-        if self.span == "days" or self.kind in ("max", "min", "last"):
-            return []
-        return [0, 0] if self.kind == "share" else 0
-
     def fresh(self, since: int) -> Slot:
         """Return the place of a meter that begins to be counted at *since*, in the life of an account."""
         if self.kind == "last":
-            return self.empty()
+            return EMPTY
         if self.span != "days":
             return None
         first = since // self.step
@@ -134,6 +130,8 @@ def _share(slot: Any, meter: Meter, event: Event) -> Any:
     matches = meter.match(event)
     if slot is None or matches is None:
         return slot
+    if not slot:
+        return [1 if matches else 0, 1]
     return [slot[0] + (1 if matches else 0), slot[1] + 1]
 
 
@@ -142,6 +140,8 @@ def _member(slot: Any, meter: Meter, event: Event, step: int) -> Any:
     if value is None or slot is None:
         return slot
     key = value if isinstance(value, str) else str(value)
+    if not slot:
+        return {key: step}
     slot[key] = max(step, slot.get(key, step))
     if len(slot) <= MOST_MEMBERS:
         return slot
@@ -170,6 +170,8 @@ def _in_step(slot: Any, meter: Meter, event: Event, foreign: bool) -> Any:
     step = event.time // meter.step
     if meter.kind == "unique":
         return _member(slot, meter, event, step)
+    if not slot:
+        slot = []
     value = meter.field(event) if meter.field is not None else None
     if meter.field is not None and value is None and not foreign:
         return slot
@@ -250,9 +252,9 @@ def _read_whole(kind: Kind, text: bool) -> Callable[[Any], Any]:
     if kind in ("max", "min"):
         return lambda slot: slot[0] if slot else None
     if kind == "share":
-        return lambda slot: None if slot is None or not slot[1] else Decimal(slot[0]) / slot[1]
+        return lambda slot: Decimal(slot[0]) / slot[1] if slot and slot[1] else None
     if kind == "unique":
-        return lambda slot: None if slot is None else len(slot)
+        return lambda slot: len(slot) if slot else slot
     if text:
         return lambda slot: next(iter(slot)) if slot else None
     return lambda slot: slot[1] if slot else None
@@ -263,8 +265,8 @@ def _read_steps(meter: Meter) -> Callable[[Any, int], Any]:
     step, kind = meter.step, meter.kind
 
     def totals(slot: Any, now: int, wide: int) -> list[Any] | None:
-        if slot is None:
-            return None
+        if not slot:
+            return None if slot is None else [0, 0] if wide == 3 else []
         newest = now // step
         inside = [at for at in range(0, len(slot), wide) if newest - STEPS <= slot[at] <= newest]
         found = [slot[at + wide - 1] for at in inside]
@@ -274,8 +276,8 @@ def _read_steps(meter: Meter) -> Callable[[Any, int], Any]:
 
     def read(slot: Any, now: int) -> Any:
         if kind == "unique":
-            if slot is None:
-                return None
+            if not slot:
+                return slot
             oldest = now // step - STEPS
             inside = [member for member, last in slot.items() if last >= oldest]
             return None if _UNKNOWN_MEMBER in inside else len(inside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 Money = Decimal
 
@@ -41,11 +41,6 @@ _COINS = {
 def coin(currency: str) -> Money:
     """Return the smallest coin of *currency* (an ISO 4217 code), such as 0.01 for USD."""
     return _COINS.get(currency, _CENT)
-
-
-def to_coin(amount: Money, smallest: Money) -> Money:
-    """Round *amount* half up to the *smallest* coin."""
-    return amount.quantize(smallest, ROUND_HALF_UP)
 
 
 def plain(value: Decimal | int) -> str:

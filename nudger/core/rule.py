@@ -13,7 +13,7 @@ from nudger.core.calendar import SendWindow
 from nudger.core.catalog import Addon, Catalog, Plan
 from nudger.core.contact import Contact
 from nudger.core.event import Event, Snapshot
-from nudger.core.meter import Fold, Meter
+from nudger.core.meter import EMPTY, Fold, Meter
 from nudger.core.money import Money
 
 Status = Literal["live", "shadow", "paused"]
@@ -218,8 +218,8 @@ class RuleBook:
 
     def empty(self) -> tuple[list[Slot], list[Slot]]:
         """Return the meters and closed periods of an account that has seen nothing."""
-        fresh = [meter.empty() for meter in self.meters]
-        return fresh, [meter.empty() for meter in self.meters if meter.closed_index >= 0]
+        periods = sum(meter.closed_index >= 0 for meter in self.meters)
+        return [EMPTY] * len(self.meters), [EMPTY] * periods
 
 
 @dataclass(frozen=True, slots=True)

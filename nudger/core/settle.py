@@ -144,7 +144,9 @@ def _decision(case: Case, verdict: Verdict) -> Decision:
 
 
 def numbers_of(case: Case) -> Numbers:
-    """Return what was compared: every name that `when` read, the rule's own `let` names, its offer's figures."""
+    """Return what was compared, once per case: every name that `when` read, the rule's own `let` names, its offer's figures."""
+    if case.numbers is not None:
+        return case.numbers
     rule, moment = case.rule, case.moment
     event = case.event if rule.trigger else None
     found: dict[str, str] = {}
@@ -159,7 +161,8 @@ def numbers_of(case: Case) -> Numbers:
             figures += [("bill", catalog.bill(moment.account, moment.now)), ("saving", case.offer.saving)]
         for name, amount in figures:
             found.setdefault(name, "missing" if amount is None else f"{plain(amount)} {catalog.currency}")
-    return tuple(found.items())
+    case.numbers = tuple(found.items())
+    return case.numbers
 
 
 def record(

@@ -67,7 +67,7 @@ class Case:
     message: Any = None
     verdict: Verdict | None = None
     notes: list[tuple[str, str, tuple[tuple[str, str], ...]]] | None = None
-    due: int | None = None
+    numbers: tuple[tuple[str, str], ...] | None = None
 
     @property
     def deadline(self) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from nudger.core import calendar
 from nudger.core.account import Account
+from nudger.core.meter import EMPTY
 from nudger.core.rule import World
 
 
@@ -44,8 +45,8 @@ def _close(account: Account, world: World, span: Literal["cycle", "month"], *, o
     """Put the meters of the period that has ended aside; when a whole period passed without events, it was empty."""
     for meter in world.book.meters:
         if meter.span == span:
-            account.closed[meter.closed_index] = account.meters[meter.index] if one_step else meter.empty()
-            account.meters[meter.index] = meter.empty()
+            account.closed[meter.closed_index] = account.meters[meter.index] if one_step else EMPTY
+            account.meters[meter.index] = EMPTY
 
 
 def move_edges(account: Account, world: World, now: int) -> None:

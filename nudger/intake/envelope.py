@@ -16,7 +16,6 @@ import xxhash
 
 from nudger.core import calendar
 from nudger.core.event import PROFILE, Event
-from nudger.core.money import plain
 from nudger.errors import EventError
 from nudger.intake.fields import Clean, cleaner, data_type, expected
 from nudger.intake.moment import Times
@@ -25,6 +24,7 @@ MOST_BYTES = 64 * 1024
 MOST_ID = 512
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _hash = xxhash.xxh3_64_intdigest
+_pack = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
 class Undeclared(NamedTuple):
@@ -34,11 +34,10 @@ class Undeclared(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What one declared event type needs: its data's type and checks, and the names for its content's hash."""
+    """What one declared event type needs: its data's type, the checks of its fields, and their kinds."""
 
     data: type[msgspec.Struct]
     clean: Clean | None
-    fields: tuple[str, ...]
     kinds: dict[str, str]
 
 
@@ -56,14 +55,14 @@ class Reader:
         self._plans = plans
         self.unknown_plans = 0
         self._kinds: dict[str, _Kind] = {}
+        self._finish: dict[type, Callable[[Any, str], Event]] = {}
         envelopes = []
         for event, fields in events.items():
             data = data_type(event, fields)
-            clean = cleaner(event, fields, self._times, plans, addons)
-            needs = any(kind in ("number", "money", "time", "plan", "addon") for kind in fields.values())
-            self._kinds[event] = _Kind(data, clean if needs else None, tuple(fields), fields)
-            envelopes.append(_envelope(event, data))
-        self._names = dict(zip(envelopes, events, strict=True))
+            self._kinds[event] = _Kind(data, cleaner(fields, self._times, plans, addons, event), fields)
+            envelope = _envelope(event, data)
+            envelopes.append(envelope)
+            self._finish[envelope] = self._finisher(event)
         union: Any = envelopes[0]
         for envelope in envelopes[1:]:
             union = union | envelope
@@ -85,8 +84,7 @@ class Reader:
         account = found.account if found.specversion is None else found.subject
         if not account or not found.id or len(found.id) + len(account) > MOST_ID or not account.isprintable():
             return self._slowly(raw)  # which says what is wrong, if anything is
-        at = self._times.read(found.time)
-        return self._typed(self._names[type(found)], account, found.source, found.id, at, found.data)
+        return self._finish[found.__class__](found, account)
 
     def row(self, raw: bytes) -> Event:
         """Return the event of one row of an accounts file: `account` and its traits, without a time of its own.
@@ -103,18 +101,33 @@ class Reader:
 
     # --- the plain way -----------------------------------------------------------------------------
 
+    def _finisher(self, event: str) -> Callable[[Any, str], Event]:
+        """Return the function that makes an event of a decoded envelope of one type."""
+        read, typed = self._times.read, self._typed
+        clean = self._kinds[event].clean
+        if event == PROFILE:
+            return lambda found, account: typed(event, account, found.source, found.id, read(found.time), found.data)
+
+        def finish(found: Any, account: str) -> Event:
+            at, data, source, name = read(found.time), found.data, found.source, found.id
+            if clean is not None:
+                clean(data)
+            key = _hash(f"{account}\x1f{source}\x1f{name}".encode())
+            return Event(event, account, at, data, source, name, data.currency, key, _content(event, at, data))
+
+        return finish
+
     def _typed(self, kind: str, account: str, source: str, name: str, at: int, data: Any) -> Event:
-        known = self._kinds[kind]
-        if known.clean is not None:
-            known.clean(data)
+        clean = self._kinds[kind].clean
+        if clean is not None:
+            clean(data)
         currency = None
         if kind == PROFILE:
             self._check_profile(data)
         else:
             currency = data.currency
         key = _hash(f"{account}\x1f{source}\x1f{name}".encode())
-        content = _hash(_content(kind, known, at, data, currency).encode()) & 0xFFFFFFFF
-        return Event(kind, account, at, data, source, name, currency, key, content)
+        return Event(kind, account, at, data, source, name, currency, key, _content(kind, at, data))
 
     def _check_profile(self, data: Any) -> None:
         plan = data.plan
@@ -225,14 +238,6 @@ def _name(value: Any, code: str, field: str) -> str:
     return value
 
 
-def _content(kind: str, known: _Kind, at: int, data: Any, currency: str | None) -> str:
-    """Return type, time and declared fields by value: key order and 12.50 or 12.5 make no difference."""
-    parts = [kind, str(at), currency or ""]
-    for field in known.fields:
-        value = getattr(data, field)
-        if type(value) is Decimal:
-            text = str(value)
-            parts.append(plain(value) if text[-1] == "0" and "." in text else text)
-        else:
-            parts.append(value if type(value) is str else repr(value))
-    return "\x1f".join(parts)
+def _content(event: str, at: int, data: Any) -> int:
+    """Return 32 bits over type, time and declared fields, by value: `cleaner` has brought numbers to one form."""
+    return _hash(_pack((event, at, data))) & 0xFFFFFFFF

@@ -65,14 +65,12 @@ def expected(kind: str) -> str:
     return _WORDS[kind]
 
 
-def exact(name: str, kind: str, value: Any) -> int | Decimal | None:
-    """Return a number or amount, exact and in bounds.
+def exact(name: str, kind: str, value: Any) -> int | Decimal:
+    """Return a number or amount, exact, in bounds and in one form: a whole one as int, no trailing zeros.
 
     Raises:
         EventError: `bad_money` or `bad_field`.
     """
-    if value is None:
-        return None
     code = "bad_money" if kind == "money" else "bad_field"
     if isinstance(value, str):
         if len(value) > 64 or not _NUMBER.fullmatch(value):
@@ -84,44 +82,54 @@ def exact(name: str, kind: str, value: Any) -> int | Decimal | None:
         if not -_INT_MAX < value < _INT_MAX:
             raise EventError(code, f"`{name}` is out of bounds: it must be below 10^15")
         return value
-    text = str(value)
-    if len(text) > _PLAIN_LENGTH or "E" in text:
-        # Only the exponent is looked at first: the digits of 1e9999999 are never written out.
-        exponent = value.as_tuple().exponent
-        assert isinstance(exponent, int)
-        if value.adjusted() >= TOO_MUCH.adjusted():
-            raise EventError(code, f"`{name}` is out of bounds: it must be below 10^15")
-        if -exponent > MOST_DECIMALS:
-            raise EventError(code, f"`{name}` has more than {MOST_DECIMALS} decimals")
-        if exponent > 0:
-            value = value.quantize(Decimal(1))
-    return value if isinstance(value, Decimal) else Decimal(value)
+    number: Decimal = value
+    # Only the exponent is looked at first: the digits of 1e9999999 are never written out.
+    if number.adjusted() >= TOO_MUCH.adjusted():
+        raise EventError(code, f"`{name}` is out of bounds: it must be below 10^15")
+    if number.adjusted() < -MOST_DECIMALS - 1 and number:
+        raise EventError(code, f"`{name}` has more than {MOST_DECIMALS} decimals")
+    if number == number.to_integral_value():
+        return int(number)
+    number = number.normalize()
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > MOST_DECIMALS:
+        raise EventError(code, f"`{name}` has more than {MOST_DECIMALS} decimals")
+    return number
 
 
 Clean = Callable[[Any], None]
 
 
-def cleaner(event: str, fields: dict[str, str], times: Times, plans: frozenset[str], addons: frozenset[str]) -> Clean:
-    """Return the function that checks and converts an event's decoded data in place; it raises EventError."""
+def cleaner(
+    fields: dict[str, str], times: Times, plans: frozenset[str], addons: frozenset[str], event: str = ""
+) -> Clean | None:
+    """Return the function that checks and converts an event's decoded data in place; it raises EventError.
+
+    None when the decoder has checked everything there is.
+    """
     numbers = [(name, kind) for name, kind in fields.items() if kind in ("number", "money")]
-    moments = [name for name, kind in fields.items() if kind == "time"]
-    entries = [
-        (name, plans if kind == "plan" else addons, kind) for name, kind in fields.items() if kind in ("plan", "addon")
-    ]
-    profile = event == PROFILE
+    known = {"plan": plans, "addon": addons} if event != PROFILE else {}
+    others = [(name, kind) for name, kind in fields.items() if kind == "time" or kind in known]
+    if not numbers and not others:
+        return None
 
     def clean(data: Any) -> None:
         for name, kind in numbers:
             value = getattr(data, name)
-            if value is not None and value is not msgspec.UNSET:
-                setattr(data, name, exact(name, kind, value))
-        for name in moments:
-            text = getattr(data, name)
-            if text is not None and text is not msgspec.UNSET:
-                setattr(data, name, _time(name, text, times))
-        for name, known, kind in entries:
+            if value.__class__ is Decimal:
+                text = str(value)
+                if len(text) <= _PLAIN_LENGTH and "E" not in text and text[-1] != "0":
+                    continue  # in bounds and in its one form: nearly every amount there is
+            elif value is None or value is msgspec.UNSET:
+                continue
+            setattr(data, name, exact(name, kind, value))
+        for name, kind in others:
             value = getattr(data, name)
-            if not profile and value is not None and value not in known:
+            if value is None or value is msgspec.UNSET:
+                continue
+            if kind == "time":
+                setattr(data, name, _time(name, value, times))
+            elif value not in known[kind]:
                 raise EventError("bad_field", f"`{name}` is '{value[:40]}', which is no {kind} of the catalogue")
 
     return clean

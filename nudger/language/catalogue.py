@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, cast
 
 from nudger.core.calendar import DAY
-from nudger.core.catalog import Addon, Catalog, ExtraPrice, Plan, Tier, UsageReader, families
+from nudger.core.catalog import Addon, Catalog, ExtraPrice, Plan, Tier, UsageReader, families, following
 from nudger.core.event import PROFILE
 from nudger.core.meter import PERIODIC, STEPS, Kind, Meter, Read, Span, closed_reader, reader
+from nudger.core.money import coin
 from nudger.core.traits import BUILT_IN, TraitKind, Traits
 from nudger.language.compile import function
 from nudger.language.files import Loc, Source
@@ -65,7 +66,14 @@ def build(sources: list[Source]) -> Ground | None:
     addons = {name: Addon(name, addon.name, addon.price) for name, addon in keys.addons.items()}
     names = Names(keys.currency)
     offerable = tuple(keys.offerable) if keys.offerable is not None else None
-    catalog = Catalog(keys.currency, plans, addons, families=families(plans, offerable))
+    catalog = Catalog(
+        keys.currency,
+        plans,
+        addons,
+        families=families(plans, offerable),
+        following=following(plans),
+        smallest=coin(keys.currency),
+    )
     scope = Scope(
         plans=frozenset(plans),
         addons=frozenset(addons),
@@ -172,8 +180,7 @@ def _pricing(source: Source, keys: CatalogKeys, ground: Ground) -> None:
     ground.scope = ground.scope.within(
         pricing=frozenset(reads | seat_reads), price_reads=price_reads, pricing_steady=steady
     )
-    plans, addons, currency = ground.catalog.plans, ground.catalog.addons, ground.catalog.currency
-    priced = Catalog(currency, plans, addons, usage, closed, seats, None, ground.catalog.families)
+    priced = replace(ground.catalog, usage=usage, closed=closed, seats=seats)
     ground.catalog = priced
     if keys.bill is None:
         return
@@ -184,7 +191,7 @@ def _pricing(source: Source, keys: CatalogKeys, ground: Ground) -> None:
     typed, constants = checked
     run = function(typed, constants, ground.names.namespace)
     published: UsageReader = lambda account, now: run(account, None, now, None)  # noqa: E731
-    ground.catalog = Catalog(currency, plans, addons, usage, closed, seats, published, priced.families)
+    ground.catalog = replace(priced, published=published)
     ground.scope = ground.scope.within(
         pricing=ground.scope.pricing | typed.reads, pricing_steady=steady and typed.steady
     )

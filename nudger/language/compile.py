@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import lru_cache
 from types import CodeType
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ _ALLOWED: Final = (
     ast.Constant,
     ast.Attribute,
     ast.Subscript,
+    ast.Tuple,
     ast.Call,
 )
 
@@ -75,8 +77,9 @@ HELPERS: Final[dict[str, Any]] = {
 }
 
 
+@lru_cache(maxsize=8192)
 def code_object(source: str) -> CodeType:
-    """Compile the source of one expression after holding it to the whitelist."""
+    """Compile the source of one expression after holding it to the whitelist; rules of one shape share their code."""
     parsed = ast.parse(source, mode="eval")
     for node in ast.walk(parsed):
         assert isinstance(node, _ALLOWED), f"{type(node).__name__} in compiled source"
@@ -84,9 +87,11 @@ def code_object(source: str) -> CodeType:
     return compile(parsed, "<rule>", "eval")
 
 
-def function(typed: Typed, constants: dict[str, Any], names: dict[str, Any]) -> Callable[..., Any]:
-    """Return (a, e, n, o) -> value for a checked expression."""
-    compiled = code_object(f"lambda a, e, n, o: {typed.code}")
+def function(
+    typed: Typed, constants: dict[str, Any], names: dict[str, Any], arguments: str = "a, e, n, o"
+) -> Callable[..., Any]:
+    """Return a function of *arguments* (account, event, now, offer, as far as read) for a checked expression."""
+    compiled = code_object(f"lambda {arguments}: {typed.code}")
     found: Callable[..., Any] = eval(compiled, {**names, **constants})  # noqa: S307 - our own source, whitelisted
     return found
 
@@ -103,14 +108,23 @@ def expression(typed: Typed, constants: dict[str, Any], names: dict[str, Any], c
 
 
 class _Reading:
-    """The second reading of an expression, by the walking twin: what was read, and which of its conditions held."""
+    """The second reading of an expression: what was read, and which of its conditions held."""
 
     def __init__(self, typed: Typed, namespace: dict[str, Any], currency: str) -> None:
         self._typed, self._namespace, self._currency = typed, namespace, currency
+        self._leaves = list({_name(leaf): leaf for leaf in _leaves(typed)}.items())
+        self._read: Callable[..., tuple[Any, ...]] | None = None
 
     def trace(self, account: Account, event: Event | None, now: int, offer: Offer | None) -> list[tuple[str, str]]:
         """Return every name read and its value, as text."""
-        return self._walk(self._typed, account, event, now, offer)[1]
+        if self._read is None:
+            codes = "".join(f"{leaf.code}, " for _, leaf in self._leaves)
+            self._read = eval(code_object(f"lambda a, e, n, o: ({codes})"), self._namespace)  # noqa: S307
+            assert self._read is not None
+        values, currency = self._read(account, event, now, offer), self._currency
+        return [
+            (name, show(value, leaf.type, currency)) for (name, leaf), value in zip(self._leaves, values, strict=True)
+        ]
 
     def parts(
         self, account: Account, event: Event | None, now: int, offer: Offer | None
@@ -129,9 +143,22 @@ class _Reading:
             return node.leaf(account, event, now, offer)
 
         def seen(node: Typed, value: Any) -> None:
-            found.setdefault(node.name or unparse(node.expr), show(value, node.type, self._currency))
+            found.setdefault(_name(node), show(value, node.type, self._currency))
 
         return evaluate(typed, leaf, seen), list(found.items())
+
+
+def _name(leaf: Typed) -> str:
+    return leaf.name or unparse(leaf.expr)
+
+
+def _leaves(typed: Typed) -> list[Typed]:
+    """Return the names that are read, in reading order; a fact after what it stands for."""
+    if typed.op in ("name", "bill_on"):
+        return [typed]
+    inner = [typed.inner] if typed.inner is not None else typed.args
+    found = [leaf for part in inner for leaf in _leaves(part)]
+    return [*found, typed] if typed.op == "fact" else found
 
 
 def _conjuncts(typed: Typed) -> list[Typed]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from nudger.language.tokens import CURRENCIES, DURATIONS, SyntaxProblem, Token, tokenize, unit_of
@@ -109,6 +110,7 @@ _OTHER_WORDS: Final = {
 }
 
 
+@lru_cache(maxsize=8192)
 def parse(text: str) -> Expr:
     """Return the tree of the one expression that *text* is.
 

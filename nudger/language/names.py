@@ -39,9 +39,10 @@ class Names:
     ) -> Expression | None:
         """Return the compiled expression at *loc*; *local* are names that only this rule knows."""
         checked = self.check(source, loc, text, scope, expected)
-        if checked is None:
-            return None
-        typed, constants = checked
+        return None if checked is None else self.finish(*checked, **local)
+
+    def finish(self, typed: Typed, constants: dict[str, Any], **local: Any) -> Expression:
+        """Return the compiled expression of a checked one."""
         return expression(typed, constants, {**self.namespace, **local}, self.currency)
 
     def of_event(
@@ -54,8 +55,7 @@ class Names:
         if checked is None:
             return None
         typed, constants = checked
-        run = function(typed, constants, self.namespace)
-        return lambda event: run(None, event, event.time, None)
+        return function(typed, constants, self.namespace, "e")
 
     def define(self, name: str, typed: Typed, constants: dict[str, Any]) -> None:
         """Give a fact its function."""

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -69,6 +69,10 @@ class Mapping:
     pairs: tuple[tuple[Scalar, Node], ...]
     line: int
     column: int
+    by_key: dict[str | None, tuple[Scalar, Node]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_key", {key.value: (key, value) for key, value in self.pairs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +127,7 @@ def locate(node: Node, loc: tuple[str | int, ...]) -> tuple[Node, Scalar | None]
     key: Scalar | None = None
     for step in loc:
         if isinstance(node, Mapping):
-            for name, value in node.pairs:
-                if name.value == str(step):
-                    key, node = name, value
-                    break
+            key, node = node.by_key.get(str(step), (key, node))
         elif isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
             key, node = None, node.items[step]
     return node, key

@@ -17,7 +17,6 @@ from nudger.core.rule import Cancel, Cap, Expression, Guard, Limit, OfferSpec, P
 from nudger.core.stages import hash64
 from nudger.language import tree
 from nudger.language.catalogue import Ground, event_scope
-from nudger.language.compile import function
 from nudger.language.files import Loc, Source
 from nudger.language.grammar import parse
 from nudger.language.names import must_be_known
@@ -359,12 +358,9 @@ class _Builder:
             checked = self.ground.names.check(self.source, (*self.at, "let", name), text, inner)
             if checked is None:
                 continue
-            typed, constants = checked
-            namespace = {**self.ground.names.namespace, **self.local}
-            self.local[f"F_{name}"] = function(typed, constants, namespace)
-            typed_lets[name] = typed
-            compiled = self._compile(("let", name), text, inner)
-            assert compiled is not None
+            compiled = self.ground.names.finish(*checked, **self.local)
+            self.local[f"F_{name}"] = compiled.value
+            typed_lets[name] = checked[0]
             lets.append((name, compiled))
         return scope.within(lets=typed_lets), lets
 
