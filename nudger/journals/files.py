@@ -66,7 +66,7 @@ class Input(Protocol):
         """
 
     def take(self, limit: int) -> list[Run]:
-        """Return what is there now, at most *limit* records; never waits for more to be written."""
+        """Return what is there now, at most *limit* records; nothing only if it is dry. Does not wait for more."""
 
     def keep(self, position: int) -> bytes | None:
         """Return what `resume` needs once all records before *position* are committed.
@@ -96,7 +96,7 @@ class _LineInput:
         self._head: bytes | None = None  # of a line too long to hold, while the rest of it is skipped
 
     def take(self, limit: int) -> list[Run]:
-        """Return what is there now, at most *limit* lines, as runs without a gap in their line numbers."""
+        """Return what is there now, at most *limit* records, as runs without a gap in their line numbers."""
         runs: list[Run] = []
         self.dry = self.ended
         while limit > 0 and not self.dry:
@@ -105,8 +105,9 @@ class _LineInput:
                 self.dry = True
                 lines = self._unfinished() if self.ended else []
             if lines:
-                runs += self._number(lines)
-                limit -= len(lines)
+                numbered = self._number(lines)
+                limit -= sum(len(run.values) for run in numbered)
+                runs += numbered
         return runs
 
     def _fill(self) -> bool:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nudger.errors import JournalRefused, JournalUnavailable
+from nudger.errors import JournalRefused, JournalUnavailable, SettingsError
 from nudger.journals import states
 from nudger.journals.database import open_for_reading, open_for_writing, plain_errors, take_lock, transaction
 from nudger.journals.files import Input
@@ -122,14 +122,16 @@ class SqliteJournal(SqliteReader):
             wall: Gives the wall clock in ms since 1970.
             batch_records: The most records one poll hands out.
             follow: The run does not end with its inputs.
-            recent_states: See `states`.
+            recent_states: How much is kept to be read at start besides the states themselves; see `states`.
 
         Raises:
             JournalInUse: Another process works on this state, or writes to one of the sinks.
             JournalRefused: The state, an input or a sink is not what it was left as.
             JournalUnavailable: One of them cannot be read or written.
+            SettingsError: Two inputs have the same name.
         """
         self._inputs = sorted(inputs, key=lambda source: not source.goes_first)
+        _check_names([source.name for source in inputs])
         self._wall = wall
         self._batch_records = batch_records
         self._follow = follow
@@ -261,6 +263,12 @@ class SqliteJournal(SqliteReader):
         self._check_intact()
         with super()._reading(partition):
             yield
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"{name} is given as input twice; give it once, or give the files different names")
 
 
 class Outbox:

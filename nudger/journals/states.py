@@ -78,12 +78,13 @@ class StateTable:
         return new
 
     def _give_block(self, keys: list[str]) -> None:
-        """Give *keys*, which first appear in row `_number`, a place in a block."""
+        """Give *keys*, which first appear in row `_number`, a place in a block: it needs that row from now on."""
         for key in keys:
             if not self._blocks or len(self._blocks[-1]) >= self._block_keys:
                 self._blocks.append([])
-                self._upto.append(self._number - 1)
+                self._upto.append(self._number)
             self._blocks[-1].append(key)
+            self._upto[-1] = min(self._upto[-1], self._number - 1)
 
     def write(self, states: States) -> None:
         """Write *states* (None deletes) within the caller's transaction."""
