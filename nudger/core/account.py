@@ -18,7 +18,7 @@ _HEADER = 9
 _NO_TRAITS = msgspec.msgpack.encode({})
 
 #: What a meter's place can hold. None = unknown until its window has passed; see `meter` for each kind's form.
-Slot = int | Decimal | None | list[int | Decimal | None] | dict[str, int]
+Slot = int | Decimal | None | list[int | Decimal | bool | None] | dict[str, int]
 
 
 class StateFormatError(ValueError):
@@ -173,5 +173,5 @@ def decode(state: bytes) -> Account:
         raise StateFormatError(f"state format {state[0] if state else 'empty'}; this release reads {FORMAT}")
     try:
         return _decoder.decode(memoryview(state)[_HEADER:])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateFormatError(f"damaged state: {error}") from error

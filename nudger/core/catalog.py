@@ -133,12 +133,14 @@ class Catalog:
 
     def bill(self, account: Account, now: int) -> Money | None:
         """Return the running cycle's bill to date on the account's own plan."""
-        if account.plan_changed and account.plan_changed >= account.cycle_start:
+        if account.plan_changed >= account.cycle_start and account.plan_changed:
             return None  # no proration is guessed
         if self.published is None:
             return self.bill_on(self.own(account), account, now)
         amount = self.published(account, now)
-        return None if amount is None else Decimal(amount).quantize(self.smallest, ROUND_HALF_UP)
+        if amount is None:
+            return None
+        return (Decimal(amount) if amount.__class__ is int else amount).quantize(self.smallest, ROUND_HALF_UP)
 
     def bill_on(self, plan: Plan | None, account: Account, now: int, *, last: bool = False) -> Money | None:
         """Return this cycle's usage priced on *plan*; with *last*, on the larger one of this cycle's and the last's.

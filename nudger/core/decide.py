@@ -10,7 +10,6 @@ The account that is passed in belongs to the caller; it is changed in place and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from nudger.core import calendar, meter
@@ -23,61 +22,97 @@ from nudger.core.timeline import move, move_edges, start_cycle, zone_of
 from nudger.core.verdict import WORDS, Verdict
 
 MOST_ABSENCES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """What time it is for a partition: its clock in ms, and whether that is too far behind the wall to mail anybody.
-
-    `final`: the input has ended, so that a timer due at this very instant fires too.
-    """
-
-    at: int
-    behind: bool = False
-    final: bool = False
+_NOTHING: list[Decision] = []  # shared by all events that change no verdict; never added to
 
 
 class Decider:
-    """Decides for one partition. Between two calls only `clock`, `tally` and, on a new book, `world` change.
+    """Decides for one partition. Between two calls only the clock and, on a new book, `world` change.
 
     Attributes:
         render: Makes the message of a case that has passed every other stage.
-        tally: How often each rule ended in each word.
+        clock: The partition's clock (ms). `behind`: it is too far behind the wall to mail anybody. `final`: the input
+            has ended, so that a timer due at this very instant fires too.
     """
 
     def __init__(self, world: World, render: Callable[[Case], Any]) -> None:
-        self.world = world
         self.render = render
-        self.clock = Clock(0)
-        self.tally: Tally = {}
+        self.clock = 0
+        self.behind = False
+        self.final = False
+        self._tally: Tally = {}
         self._account_id = ""
         self._account = Account(b"", [], [])
         self._now = 0
         self._decisions: list[Decision] = []
+        self.world = world
+        self._home = world.book.catalog.currency
+        # Event type -> the conditions it may change, where it can do nothing else; and how often all of them read no.
+        self._conditions = {
+            event: tuple(rule.when.value for rule in touch.conditions if rule.when is not None)
+            for event, touch in world.book.touches.items()
+            if event != PROFILE and not (touch.triggered or touch.starts or touch.cancels)
+        }
+        self._quiet = dict.fromkeys(self._conditions, 0)
+        self._folds = {event: touch.folds for event, touch in world.book.touches.items() if event != PROFILE}
+
+    def set_clock(self, clock: int, *, behind: bool = False, final: bool = False) -> None:
+        """Say what time it is."""
+        self.clock, self.behind, self.final = clock, behind, final
 
     def decide(self, account_id: str, account: Account, event: Event) -> list[Decision]:
         """Fold *event* into *account* and answer every rule it fires; return the changes of verdict."""
-        world = self.world
-        now = event.time if event.time > account.touched else account.touched
-        self._account_id, self._account, self._decisions = account_id, account, []
-        if account.rules or account.absences or account.book != world.number:
-            self._advance(now)
+        world, kind, time = self.world, event.type, event.time
+        now = time if time > account.touched else account.touched
+        if kind == PROFILE or account.rules or account.absences or account.book != world.number:
+            return self._decide_slowly(account_id, account, event, now)
         if now >= account.cycle_end or now >= account.month_end:
             move(account, world, now)
+        for fold in self._folds.get(kind, ()):
+            fold(account, event, self._home)
+        account.touched = now
+        if time < account.first or not account.first:
+            account.first = time
+        # What nearly every event comes to: a few conditions read, all of them no.
+        conditions = self._conditions.get(kind)
+        if conditions is not None:
+            for condition in conditions:
+                if condition(account, None, now, None) is not False:
+                    break
+            else:
+                self._quiet[kind] += 1
+                return _NOTHING
+        self._account_id, self._account, self._now, self._decisions = account_id, account, now, []
+        touch = world.book.touches.get(kind)
+        if touch is not None:
+            self._evaluate(event, touch)
+        return self._decisions
+
+    def _decide_slowly(self, account_id: str, account: Account, event: Event, now: int) -> list[Decision]:
+        """Decide for an account that something is remembered or waits of, or about its traits."""
+        self._account_id, self._account, self._decisions = account_id, account, []
+        self._advance(now)
+        move(account, self.world, now)
         self._now = now
-        touch = world.book.touches.get(event.type)
+        touch = self.world.book.touches.get(event.type)
         if event.type == PROFILE:
-            touch = self._fold_profile(event, touch)
-        elif touch is not None:
-            home = world.book.catalog.currency
-            for fold in touch.folds:
-                fold(account, event, home)
+            return self._decide_profile(event, touch)
+        for fold in self._folds.get(event.type, ()):
+            fold(account, event, self._home)
+        account.touched = now
+        if event.time < account.first or not account.first:
+            account.first = event.time
+        if touch is not None:
+            self._evaluate(event, touch)
+        return self._decisions
+
+    def _decide_profile(self, event: Event, touch: Touch | None) -> list[Decision]:
+        account = self._account
+        touch = self._fold_profile(event, touch)
         if event.time:  # a row of an accounts file before any event says what is, not that something happened
-            account.touched = now
+            account.touched = self._now
             if not account.first or event.time < account.first:
                 account.first = event.time
-            if touch is not None:
-                self._evaluate(event, touch)
+            self._evaluate(event, touch)
         return self._decisions
 
     def tick(self, account_id: str, account: Account) -> list[Decision]:
@@ -85,6 +120,21 @@ class Decider:
         self._account_id, self._account, self._decisions = account_id, account, []
         self._advance(account.touched)
         return self._decisions
+
+    def take_tally(self) -> Tally:
+        """Return how often each rule ended in each word since the last call."""
+        tally, self._tally = self._tally, {}
+        for event, times in self._quiet.items():
+            if times:
+                self._quiet[event] = 0
+                for rule in self.world.book.touches[event].conditions:
+                    tally[rule.key, "not_met"] = tally.get((rule.key, "not_met"), 0) + times
+        return tally
+
+    def give_back(self, tally: Tally) -> None:
+        """Put back a tally that was taken, in place of what has been counted since."""
+        self.take_tally()
+        self._tally = tally
 
     # --- advance: a new book, timers, windows ------------------------------------------------------
 
@@ -108,9 +158,7 @@ class Decider:
             if wait is not None:
                 gone = Verdict("cancelled", "rule gone")
                 name = wait.event.type or f"#{key:08x}"
-                self._decisions.append(
-                    Decision(self._account_id, name, "", gone, self.clock.at, self._now, wait.crossing)
-                )
+                self._decisions.append(Decision(self._account_id, name, "", gone, self.clock, self._now, wait.crossing))
         account.absences = [item for item in account.absences if item.rule in world.by_key]
         for rule in world.book.rules:
             if world.lives[rule.key] > account.book and rule.trigger is None and rule.when is not None:
@@ -136,13 +184,13 @@ class Decider:
 
     def _fire_timers(self) -> None:
         """Fire what is due by the clock, in due order; what falls due together is one moment."""
-        account, clock, world = self._account, self.clock, self.world
-        limit = clock.at - world.settle + (1 if clock.final else 0)
+        account, world = self._account, self.world
+        limit = self.clock - world.settle + (1 if self.final else 0)
         while True:
             due = _soonest(account)
             if due is None or due >= limit:
                 return
-            at = due if world.timers_at_due else clock.at
+            at = due if world.timers_at_due else self.clock
             self._now = max(account.touched, at)
             self._reread(self._now, waiting=False)
             account.touched = self._now
@@ -152,7 +200,7 @@ class Decider:
                 for key, state in account.rules.items()
                 if state.wait is not None and state.wait.look_at == due
             ]
-            self._decisions += settle(cases, self.tally)
+            self._decisions += settle(cases, self._tally)
 
     def _due_absences(self, due: int, moment: Moment) -> list[Case]:
         account = self._account
@@ -246,7 +294,7 @@ class Decider:
         if cases:
             for case in cases:  # one moment, so that its stages can choose between them
                 case.moment = cases[0].moment
-            self._decisions += settle(cases, self.tally)
+            self._decisions += settle(cases, self._tally)
 
     def _crossings(self, event: Event, touch: Touch) -> list[Case]:
         """Read the rules without trigger; return those that have just crossed from no to yes."""
@@ -257,9 +305,9 @@ class Decider:
             answer = rule.when.value(account, None, now, None)
             state = rules.get(rule.key)
             if answer is None:
-                count(self.tally, rule.key, "unknown")
+                count(self._tally, rule.key, "unknown")
             elif answer is False:
-                count(self.tally, rule.key, "not_met")
+                count(self._tally, rule.key, "not_met")
                 if state is not None:
                     self._read_no(rule, state)
             else:
@@ -274,7 +322,7 @@ class Decider:
                 elif state.not_before <= now:
                     cases.append(self._case(rule, state, event))
                 else:
-                    count(self.tally, rule.key, WORDS[state.verdict])
+                    count(self._tally, rule.key, WORDS[state.verdict])
         return cases
 
     def _triggered(self, event: Event, rule: Rule) -> Case | None:
@@ -285,11 +333,11 @@ class Decider:
             return None
         answer = rule.when.value(account, event, self._now, None) if rule.when is not None else True
         if answer is False or (answer is None and account.known):
-            count(self.tally, rule.key, "not_met" if answer is False else "unknown")
+            count(self._tally, rule.key, "not_met" if answer is False else "unknown")
             return None
         state = account.rules.setdefault(rule.key, RuleState())
         if state.not_before > self._now:
-            count(self.tally, rule.key, "outranked")
+            count(self._tally, rule.key, "outranked")
             return None
         state.wait = None  # a newer trigger replaces the older, with its event and its deadline
         return self._case(rule, state, event)
@@ -305,23 +353,23 @@ class Decider:
         return Case(rule, moment, state, event, wait.crossing, wait.opened, wait)
 
     def _moment(self, at: int | None = None) -> Moment:
-        clock = self.clock.at if at is None else at
+        clock = self.clock if at is None else at
         tz = zone_of(self._account, self.world)
-        book, behind = self.world.book, self.clock.behind
+        book, behind = self.world.book, self.behind
         return Moment(self._account_id, self._account, book, self._now, clock, tz, self.render, behind)
 
     # --- answers that need no stages ---------------------------------------------------------------------------
 
     def _say(self, rule: Rule, state: RuleState, verdict: Verdict) -> None:
-        count(self.tally, rule.key, verdict.word)
+        count(self._tally, rule.key, verdict.word)
         numbers = rule.when.trace(self._account, None, self._now, None) if rule.when and not rule.trigger else []
-        self._decisions.append(record(self._account_id, rule, state, verdict, self.clock.at, self._now, tuple(numbers)))
+        self._decisions.append(record(self._account_id, rule, state, verdict, self.clock, self._now, tuple(numbers)))
 
     def _say_again(self, rule: Rule, state: RuleState) -> None:
         """Still yes since a crossing that is used up, or since before the rule went live."""
         word = WORDS[state.verdict]
         if word in ("outside", "said"):
-            count(self.tally, rule.key, word)
+            count(self._tally, rule.key, word)
         else:
             self._say(rule, state, Verdict("said"))
 

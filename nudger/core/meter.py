@@ -202,21 +202,31 @@ def _is_foreign(meter: Meter, account: Account, event: Event, home: str | None) 
 
 def _fold_period(meter: Meter) -> Fold:
     change, index, closed, monthly = _CHANGE[meter.kind], meter.index, meter.closed_index, meter.span == "month"
-    where = meter.where
+    where, field = meter.where, meter.field if meter.kind == "sum" else None
+    counts = meter.kind == "count"
 
     def fold(account: Account, event: Event, home: str | None) -> None:
         if where is not None and not where(event):
             return
-        start, last = (
-            (account.month_start, account.last_month) if monthly else (account.cycle_start, account.last_cycle)
-        )
-        if event.time >= start:
+        time = event.time
+        if time >= (account.month_start if monthly else account.cycle_start):
             slots, at = account.meters, index
-        elif event.time >= last:
+        elif time >= (account.last_month if monthly else account.last_cycle):
             slots, at = account.closed, closed
         else:
             return  # a period before the last closed one: nothing reads it any more
-        slots[at] = None if _is_foreign(meter, account, event, home) else change(slots[at], meter, event)
+        held: Any = slots[at]
+        if counts:  # counts and sums are nearly all there is, so they are spelled out
+            if held is not None:
+                slots[at] = held + 1
+        elif event.currency is not None and _is_foreign(meter, account, event, home):
+            slots[at] = None
+        elif field is not None:
+            value = field(event)
+            if value is not None and held is not None:
+                slots[at] = held + value
+        else:
+            slots[at] = change(held, meter, event)
 
     return fold
 

@@ -35,6 +35,8 @@ def rows(path: Path, kinds: dict[str, TraitKind]) -> Iterator[bytes]:
                     yield line.rstrip(b"\r\n")
     except OSError as error:
         raise SettingsError(f"the accounts file {path} cannot be read: {error.strerror}") from error
+    except csv.Error as error:
+        raise SettingsError(f"the accounts file {path} cannot be read: {error}") from error
 
 
 def _csv(path: Path, kinds: dict[str, TraitKind]) -> Iterator[bytes]:

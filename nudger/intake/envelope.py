@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,11 +18,12 @@ from nudger.core import calendar
 from nudger.core.event import PROFILE, Event
 from nudger.errors import EventError
 from nudger.intake.fields import Clean, cleaner, data_type, expected
-from nudger.intake.moment import Times
+from nudger.intake.moment import SECONDS, Times
 
 MOST_BYTES = 64 * 1024
 MOST_ID = 512
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_32 = 0xFFFFFFFF
 _hash = xxhash.xxh3_64_intdigest
 _pack = msgspec.msgpack.Encoder(decimal_format="string").encode
 
@@ -67,7 +68,7 @@ class Reader:
         for envelope in envelopes[1:]:
             union = union | envelope
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(union, float_hook=Decimal).decode
-        self._plain: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
+        self._plain: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode
 
     def read(self, raw: bytes) -> Event | Undeclared:
         """Return the event of one record.
@@ -79,11 +80,17 @@ class Reader:
             raise EventError("too_large", f"the event has {len(raw):,} bytes; the most is {MOST_BYTES:,}")
         try:
             found = self._decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation):
             return self._slowly(raw)
-        account = found.account if found.specversion is None else found.subject
-        if not account or not found.id or len(found.id) + len(account) > MOST_ID or not account.isprintable():
+        account, name = found.account, found.id
+        if found.specversion is not None:
+            if found.specversion != "1.0" or found.data_base64 is not None:
+                return self._slowly(raw)
+            account = found.subject
+        if not account or not name or len(name) + len(account) > MOST_ID:
             return self._slowly(raw)  # which says what is wrong, if anything is
+        if not (account.isprintable() and name.isprintable() and found.source.isprintable()):
+            return self._slowly(raw)
         return self._finish[found.__class__](found, account)
 
     def row(self, raw: bytes) -> Event:
@@ -108,12 +115,20 @@ class Reader:
         if event == PROFILE:
             return lambda found, account: typed(event, account, found.source, found.id, read(found.time), found.data)
 
+        minutes, seconds, seed = self._times.minutes, SECONDS, _seed(event)
+
         def finish(found: Any, account: str) -> Event:
-            at, data, source, name = read(found.time), found.data, found.source, found.id
+            data, source, name, text = found.data, found.source, found.id, found.time
+            # 2026-03-02T10:00:00Z in a minute that has been read before: nearly every event's time
+            minute = minutes.get(text[:16]) if len(text) == 20 and text[16] == ":" and text[19] == "Z" else None
+            second = seconds.get(text[17:19])
+            at = read(text) if minute is None or second is None else minute + second
             if clean is not None:
                 clean(data)
             key = _hash(f"{account}\x1f{source}\x1f{name}".encode())
-            return Event(event, account, at, data, source, name, data.currency, key, _content(event, at, data))
+            return Event(
+                event, account, at, data, source, name, data.currency, key, _hash(_pack(data), at ^ seed) & _32
+            )
 
         return finish
 
@@ -155,6 +170,8 @@ class Reader:
             raise EventError("too_deep", "lists or objects are nested too deeply") from None
         except msgspec.DecodeError as error:
             raise EventError("not_json", f"not JSON: {error}") from None
+        except UnicodeDecodeError:
+            raise EventError("not_json", "not JSON: a text in it is not UTF-8") from None
         if not isinstance(values, dict):
             raise EventError("not_json", "not a JSON object")
         return values
@@ -175,10 +192,12 @@ class Reader:
         source = values.get("source")
         if source is not None and not isinstance(source, str):
             raise EventError("bad_field", "`source` is no text")
+        if source and _CONTROL.search(source):
+            raise EventError("bad_field", "`source` has a control character in it")
         time = values.get("time")
         if not isinstance(time, str):
             raise EventError("no_time", "`time` is missing" if time is None else "`time` is no text")
-        if "data_base64" in values:
+        if is_cloud and values.get("data_base64") is not None:
             raise EventError("bad_field", "`data_base64` is not read; send `data` as JSON")
         at = self._times.read(time)
         data = self._data(kind, values.get("data") if values.get("data") is not None else {})
@@ -211,10 +230,19 @@ def _envelope(event: str, data: type[msgspec.Struct]) -> type[msgspec.Struct]:
         ("subject", str | None, None),
         ("source", str, ""),
         ("specversion", str | None, None),
+        ("data_base64", Any, None),
         ("time", str, ""),
         ("data", data, msgspec.field(default_factory=data)),
     ]
     return msgspec.defstruct("Envelope", fields, tag_field="type", tag=event, gc=False)
+
+
+def _number(text: str) -> Decimal | float:
+    """Return a JSON number exactly; one whose exponent nobody could hold is infinite, which no field takes."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return float("inf")
 
 
 def _must_be(shape: type[msgspec.Struct], name: str, kind: str, value: Any) -> None:
@@ -238,6 +266,10 @@ def _name(value: Any, code: str, field: str) -> str:
     return value
 
 
+def _seed(event: str) -> int:
+    return _hash(event.encode()) >> 1
+
+
 def _content(event: str, at: int, data: Any) -> int:
     """Return 32 bits over type, time and declared fields, by value: `cleaner` has brought numbers to one form."""
-    return _hash(_pack((event, at, data))) & 0xFFFFFFFF
+    return _hash(_pack(data), at ^ _seed(event)) & _32

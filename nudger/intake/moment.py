@@ -9,15 +9,16 @@ from nudger.errors import EventError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)?", re.ASCII)
-_SECONDS = {f"{second:02}": second * 1000 for second in range(60)}
+#: The seconds of a minute as written, in ms.
+SECONDS = {f"{second:02}": second * 1000 for second in range(60)}
 _MOST_MINUTES = 50_000
 
 
 class Times:
-    """Reads times; minutes that have been read once are remembered, since a stream repeats them."""
+    """Reads times. The minutes of plain UTC times are remembered in `minutes` (the first 16 characters -> ms)."""
 
     def __init__(self) -> None:
-        self._minutes: dict[str, int] = {}
+        self.minutes: dict[str, int] = {}
 
     def read(self, text: str) -> int:
         """Return the milliseconds since 1970 of *text*; a finer fraction is cut off.
@@ -25,15 +26,6 @@ class Times:
         Raises:
             EventError: `no_zone` without one, `no_time` for what is no time.
         """
-        # 2026-03-02T10:00:00Z, the form nearly every event has
-        if len(text) == 20 and text[19] == "Z" and text[16] == ":":
-            minute = self._minutes.get(text[:16])
-            second = _SECONDS.get(text[17:19])
-            if minute is not None and second is not None:
-                return minute + second
-        return self._whole(text)
-
-    def _whole(self, text: str) -> int:
         found = _FORM.fullmatch(text)
         if found is None:
             raise EventError("no_time", f"'{text[:40]}' is no time; write one like 2026-03-02T10:00:00Z")
@@ -51,9 +43,9 @@ class Times:
                 "no_time", f"{text} is no time of the calendar" if seconds > 60 else f"{text} is before 1970"
             )
         if found[8] == "Z" and text[10] == "T":
-            if len(self._minutes) >= _MOST_MINUTES:
-                self._minutes.clear()
-            self._minutes[text[:16]] = begun
+            if len(self.minutes) >= _MOST_MINUTES:
+                self.minutes.clear()
+            self.minutes[text[:16]] = begun
         fraction = int((found[7] or "0").ljust(3, "0")[:3])
         return begun + seconds * 1000 + fraction
 

@@ -60,7 +60,8 @@ class SeenIds:
 
     def remove(self, key: int) -> None:
         """Forget an event that could not be counted after all."""
-        self._current.pop(key, None)
+        for generation in self._generations.values():
+            generation.pop(key, None)
         self._new.pop(key, None)
 
     def pack(self, stream: int) -> tuple[int, bytes] | None:

@@ -59,8 +59,7 @@ EXPRESSION_CODES: Final[dict[str, Entry]] = {
     ),
     "N158": Entry(
         "% between two values",
-        "`%` makes a percentage of the number before it. There is no remainder; for every tenth time use the rule's "
-        "key `every`.",
+        "`%` makes a percentage of the number before it: `20%`, `30% of x`. There is no remainder of a division.",
         "when: seats % 10 == 0",
         "when: offer.price <= 30% of plan.price",
     ),
@@ -84,10 +83,10 @@ EXPRESSION_CODES: Final[dict[str, Entry]] = {
     ),
     "N162": Entry(
         "month as a length of time",
-        "Months, quarters and years have different lengths, so they are no durations. Say `30 days`, or name the "
-        "period that is meant: `1 billing cycle` (the account's own) or `1 calendar month`.",
-        'when: "growth(contacts, 1 month) > 50%"',
-        'when: "growth(contacts, 1 billing cycle) > 50%"',
+        "Months, quarters and years have different lengths, so they are no durations. Say `30 days`. What is counted "
+        "by the month is a meter `over: billing cycle` (the account's own) or `over: calendar month`.",
+        "when: account.age > 2 months",
+        "when: account.age > 60 days",
     ),
     "N163": Entry(
         "number with separators",
@@ -120,8 +119,8 @@ EXPRESSION_CODES: Final[dict[str, Entry]] = {
         "number out of range",
         "A number has 18 digits at most, a length of time is 100 years at most and whole milliseconds, and periods "
         "are counted in whole numbers.",
-        'when: "before(contacts, 1.5 billing cycles) > 100"',
-        'when: "before(contacts, 2 billing cycles) > 100"',
+        "when: api_calls > 50000000000000000000",
+        "when: api_calls > 50000",
     ),
     "N168": Entry(
         "sign that expressions do not use",

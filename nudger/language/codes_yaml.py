@@ -113,9 +113,9 @@ YAML_CODES: Final[dict[str, Entry]] = {
     "Y015": Entry(
         "value split by a comma",
         "Within `{ … }` a comma ends the value, also within parentheses, and what follows is read as a key of its "
-        "own. Put quotes around an expression with commas, or write the mapping over several lines.",
-        "let: { grown: growth(contacts, 90 days) }",
-        'let: { grown: "growth(contacts, 90 days)" }',
+        "own. Put quotes around a text or expression with commas, or write the mapping over several lines.",
+        "message: { template: welcome, subject: Ready, set, go }",
+        'message: { template: welcome, subject: "Ready, set, go" }',
     ),
     "Y016": Entry(
         "colon or its space missing",

@@ -6,7 +6,7 @@ Whatever is not named here is refused, so that nothing that could run long, grow
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -18,12 +18,21 @@ from nudger.mail.sandbox import LOOP_FIELDS
 
 MAX_NESTING: Final = 20
 MAX_LOOPS: Final = 4
+MAX_MARKS: Final = 2_000
+"""{{ }} and {% %}, in one file and in one mail's template with all it includes."""
+
+_MAX_PROBLEMS: Final = 50
+"""Of one file; a file with more has one cause for all of them."""
+
 _MAX_CONSTANTS: Final = 20
 _MAX_NUMBER: Final = 10**15
 
 _PARSER = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=True)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
 _RESERVED: Final = frozenset({"self", "super", "caller", "varargs", "kwargs", "loop"})
+
+_ENGINE: Final = frozenset({"offer", "links"})
+"""An href may be filled from these; under another meaning they would let any value in."""
 
 _STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.Macro: "{% macro %}",
@@ -61,20 +70,22 @@ _HINTS: Final[dict[type[nodes.Node], str]] = {
 
 def path_of(node: nodes.Node) -> tuple[str, ...] | None:
     """Return ("plan", "name") for `plan.name` or `plan["name"]`, with "*" for a list's number; None for no path."""
-    if isinstance(node, nodes.Name):
-        return (node.name,)
-    if isinstance(node, nodes.Getattr):
-        before, key = path_of(node.node), node.attr
-    elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        before = path_of(node.node)
-        key = node.arg.value if isinstance(node.arg.value, str) else "*"
-    else:
-        return None
-    return (*before, key) if before else None
+    path: list[str] = []
+    while not isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Getattr):
+            path.append(node.attr)
+        elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+            path.append(node.arg.value if isinstance(node.arg.value, str) else "*")
+        else:
+            return None
+        node = node.node
+    return (node.name, *reversed(path))
 
 
 def parse(source: Source) -> tuple[nodes.Template | None, list[Problem]]:
     """Return Jinja's tree of *source* and everything in it that is not allowed; no tree when it cannot be read."""
+    if source.text.count("{{") + source.text.count("{%") > MAX_MARKS:
+        return None, [source.problem("T203", f"there are more than {MAX_MARKS:,} {{{{ }}}} and {{% %}} in this file")]
     try:
         tree = _PARSER.parse(source.text)
     except TemplateSyntaxError as error:
@@ -140,7 +151,8 @@ class _Judge:
         return self._problems
 
     def _say(self, code: str, message: str, node: nodes.Node, needle: str = "", hint: str = "") -> None:
-        self._problems.append(self._source.problem(code, message, _line(node), needle, hint))
+        if len(self._problems) < _MAX_PROBLEMS:
+            self._problems.append(self._source.problem(code, message, _line(node), needle, hint))
 
     def _body(self, body: Sequence[nodes.Node], depth: int, loops: tuple[str, ...]) -> None:
         for node in body:
@@ -158,6 +170,8 @@ class _Judge:
 
     def _output(self, node: nodes.Output, _depth: int, loops: tuple[str, ...]) -> None:
         for child in node.nodes:
+            if isinstance(child, nodes.Const) and type(child.value) not in (str, int, float):
+                self._say("T209", "there is nothing to show", child)
             self._expression(child, 0, loops)
 
     def _if(self, node: nodes.If, depth: int, loops: tuple[str, ...]) -> None:
@@ -179,6 +193,10 @@ class _Judge:
             self._say("T214", "a loop gives its entries one name", node, "for", "{% for row in comparison %}")
             return
         self._name(node.target.name, node.target)
+        if node.target.name in _ENGINE:
+            self._say(
+                "T210", f"a loop cannot use the name '{node.target.name}'; it is the engine's", node.target, "for"
+            )
         if not is_list_path(node.iter):
             self._say(
                 "T214", "a loop walks over a list of the mail's data", node.iter, "in", "{% for row in comparison %}"
@@ -193,11 +211,11 @@ class _Judge:
         self._body(node.body, depth, loops)
 
     def _extends(self, node: nodes.Extends, _depth: int, _loops: tuple[str, ...]) -> None:
-        if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str):
+        if not _names_a_file(node.template):
             self._say("T207", "{% extends %} names its file in quotes", node, "extends", _LAYOUT)
 
     def _include(self, node: nodes.Include, _depth: int, _loops: tuple[str, ...]) -> None:
-        if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str):
+        if not _names_a_file(node.template):
             self._say(
                 "T207", "{% include %} names one file in quotes", node, "include", '{% include "footer.html.j2" %}'
             )
@@ -314,10 +332,22 @@ class _Judge:
             self._expression(node.node, depth, loops)
 
 
+def _names_a_file(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and isinstance(node.value, str) and node.value != ""
+
+
+def walk(tree: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield *tree* and every node in it, in the order of the file, however deep they are nested."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(list(node.iter_child_nodes())))
+
+
 def _line(node: nodes.Node) -> int:
     """Return the line of *node*, or of its first part that knows one (Jinja's own wrappers do not)."""
-    lines = (part.lineno for part in (node, *node.find_all(nodes.Node)))
-    return next((line for line in lines if line), 0)
+    return next((part.lineno for part in walk(node) if part.lineno), 0)
 
 
 def is_list_path(node: nodes.Node) -> bool:

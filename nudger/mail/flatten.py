@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import nodes
 
 from nudger.errors import Problem
-from nudger.mail.allow import MAX_NESTING, parse
+from nudger.mail.allow import MAX_NESTING, parse, walk
 from nudger.mail.problems import Source, did_you_mean
 from nudger.mail.source import MAX_BYTES, Folder
 
@@ -33,17 +33,17 @@ class Origins:
         """Renumber the lines of *tree*, the tree of *source*."""
         base = len(self._sources) * _BASE
         self._sources.append(source)
-        for node in tree.find_all(nodes.Node):
+        for node in walk(tree):
             node.lineno = base + (node.lineno or 0)
 
     def of(self, line: int) -> tuple[Source, int]:
         """Return the file and its line for a node's line number."""
         return self._sources[line // _BASE], line % _BASE
 
-    def problem(self, code: str, message: str, line: int, needle: str = "", hint: str = "") -> Problem:
-        """Return a problem at a node's line number."""
+    def problem(self, code: str, message: str, line: int, needle: str = "", hint: str = "", start: int = 0) -> Problem:
+        """Return a problem at a node's line number; *needle* is looked for from column *start* on."""
         source, own = self.of(line)
-        return source.problem(code, message, own, needle, hint)
+        return source.problem(code, message, own, needle, hint, start)
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Flattener:
             if file is None:
                 return []
             chain.append(file)
-            if file.extends is None:
+            if file.extends is None or not _literal(file.extends):
                 self._check_chain(chain)
                 return chain
             above = (*above, name)
@@ -118,7 +118,7 @@ class Flattener:
     def _taken_apart(self, name: str, source: Source) -> _File | None:
         tree, problems = parse(source)
         self.problems.extend(problems)
-        if tree is None or problems:
+        if tree is None:
             return None
         self._origins.add(source, tree)
         file = _File(name)
@@ -126,7 +126,7 @@ class Flattener:
             if isinstance(node, nodes.Extends) and not _shown(file.body):
                 file.extends = file.extends or node
             file.body.append(node)
-        for node in tree.find_all((nodes.Block, nodes.Extends)):
+        for node in walk(tree):
             if isinstance(node, nodes.Extends) and node is not file.extends:
                 self._say("T207", "{% extends %} stands once, before everything else", node.lineno, "extends")
             elif isinstance(node, nodes.Block):
@@ -145,7 +145,7 @@ class Flattener:
                     if node.name not in known:
                         hint = did_you_mean(node.name, known)
                         self._say("T207", f"'{layout}' has no block '{node.name}'", node.lineno, node.name, hint)
-                elif node is not child.extends and _shown([node]):
+                elif not isinstance(node, nodes.Extends) and _shown([node]):
                     message = f"this stands beside the blocks and is never shown in '{layout}'"
                     self._say("T207", message, _first(node), hint="move it into a block")
 
@@ -192,7 +192,7 @@ class Flattener:
             if self._includes == MAX_INCLUDES + 1:
                 self._say("T203", f"files are included more than {MAX_INCLUDES} times", node.lineno, "include")
             return []
-        return self._joined(_literal(node), node.lineno, names, depth + 1)
+        return self._joined(_literal(node), node.lineno, names, depth + 1) if _literal(node) else []
 
     def _measure(self, node: nodes.Output) -> None:
         before = self._size
@@ -205,9 +205,9 @@ class Flattener:
 
 
 def _literal(node: nodes.Extends | nodes.Include) -> str:
-    """Return the file's name; `allow` has made sure that it is a text."""
-    assert isinstance(node.template, nodes.Const)
-    return str(node.template.value)
+    """Return the file's name; "" when it is no text in quotes, which `allow` has said already."""
+    value = node.template.value if isinstance(node.template, nodes.Const) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _shown(body: Sequence[nodes.Node]) -> bool:

@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from jinja2 import Undefined, pass_context
+from jinja2 import Undefined, UndefinedError, pass_context
 
 from nudger.mail.locale import MINOR_DIGITS, Locale, locale_of
 
@@ -70,13 +70,20 @@ def number_in(value: Any, filter_name: str) -> Number:
     """Return *value* if it is a finite number below 10^15; raise FormatError for anything else."""
     kind = type(value)
     if kind is not int and kind is not Decimal:
-        raise FormatError(f"'{filter_name}' needs a number, not {kind_of(value)}")
+        raise unfit(value, filter_name, "a number")
     if kind is Decimal and not value.is_finite():
         raise FormatError(f"'{filter_name}' needs a finite number")
     if not -_LIMIT < value < _LIMIT:
         raise FormatError(f"'{filter_name}' needs a number below 10^15")
     number: Number = value
     return number
+
+
+def unfit(value: Any, user: str, needed: str) -> Exception:
+    """Return the error for a value of the wrong kind: that it is missing, or what *user* needs in its place."""
+    if isinstance(value, Undefined):
+        return UndefinedError(str(value._undefined_name))
+    return FormatError(f"'{user}' needs {needed}, not {kind_of(value)}")
 
 
 def kind_of(value: Any) -> str:
@@ -133,7 +140,7 @@ def instant(value: Any, filter_name: str, zone: tzinfo) -> datetime:
             return value.astimezone(zone)
     except OverflowError as error:
         raise FormatError(f"'{filter_name}' needs a time within the years 1 to 9999") from error
-    raise FormatError(f"'{filter_name}' needs a time with a zone, not {kind_of(value)}")
+    raise unfit(value, filter_name, "a time with a zone")
 
 
 def span(value: Number, unit: str, form: Format) -> str:
@@ -145,8 +152,8 @@ def span(value: Number, unit: str, form: Format) -> str:
 @pass_context
 def money(context: Any, value: Any) -> str:
     """`{{ bill | money }}`: $175, $32.50, -$5, DKK 175."""
-    form = context.form
-    return money_text(number_in(value, "money"), form.currency, form.locale)
+    amount, form = number_in(value, "money"), context.form
+    return money_text(amount, form.currency, form.locale)
 
 
 @pass_context
@@ -166,9 +173,9 @@ def percent(context: Any, value: Any) -> str:
 @pass_context
 def date(context: Any, value: Any) -> str:
     """`{{ offer.expires | date }}`: 14 April 2026, in the mail's zone."""
-    form = context.form
     if not isinstance(value, int | datetime):
-        raise FormatError(f"'date' needs a time with a zone, not {kind_of(value)}")
+        raise unfit(value, "date", "a time with a zone")
+    form = context.form
     return date_text(value, form.zone, form.locale)
 
 
@@ -232,13 +239,13 @@ def default(value: Any, instead: Any) -> Any:
 
 def _text(value: Any, filter_name: str) -> str:
     if type(value) is not str:
-        raise FormatError(f"'{filter_name}' needs a text, not {kind_of(value)}")
+        raise unfit(value, filter_name, "a text")
     return value
 
 
 def _list(value: Any, filter_name: str) -> list[Any]:
     if type(value) is not list:
-        raise FormatError(f"'{filter_name}' needs a list, not {kind_of(value)}")
+        raise unfit(value, filter_name, "a list")
     return value
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from typing import Final
 
 from nudger.mail.allow import path_of
 from nudger.mail.marks import Mark, Marked
 from nudger.mail.problems import did_you_mean
+from nudger.mail.scan import MalformedError, Token, scan
 
 Say = Callable[[str, str, int, str, str], None]
 """Takes code, message, offset in the text, what to point at, and advice."""
@@ -27,6 +27,10 @@ def words(text: str) -> frozenset[str]:
 
 MAX_OPEN: Final = 100
 """Tags open inside each other: the HTML parser of the style inliner crashes beyond some thousands."""
+
+MAX_ELEMENTS: Final = 5_000
+MAX_FINDINGS: Final = 50
+"""After so many the rest of a file is not read: they have one cause."""
 
 VOID: Final = words("area base br col embed hr img input link meta param wbr")
 _TAGS: Final = words(
@@ -51,7 +55,7 @@ _CONDITION: Final = re.compile(r"<!--\[if [^\]<>]*\]>(<!-->|-->)?|(?:<!--)?<!\[e
 
 _CSS_ESCAPE: Final = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)", re.DOTALL)
 _CSS_COMMENT: Final = re.compile(r"/\*.*?(\*/|\Z)", re.DOTALL)
-_CSS_URL: Final = re.compile(r"url\(\s*[\"']?\s*(?!https://)")
+_CSS_URL: Final = re.compile(r"url\(\s*+[\"']?+\s*+(?!https://)")
 _CSS_REFUSED: Final = re.compile(
     r"@import|@charset|expression\s*\(|javascript:|vbscript:|-moz-binding|(?<![\w-])behavior\s*:|</?style|<!--"
 )
@@ -68,38 +72,76 @@ class _Open:
     has_groups: bool = False
 
 
-class Judge(HTMLParser):
+class Judge:
     """Reads marked HTML and says what is not allowed.
 
-    After `read`, `links` are the marks that fill an address, `elements` counts tags, `styles` the letters of all
-    styles, `has_body` tells about `<html>` and `<body>`, and `repairs` are (offset, text) to insert so that a parser
-    will not move rows: the `<tbody>` that authors leave out.
+    After `read`, `links` are the marks that fill an address, `elements` counts tags, `styles` is the text of all
+    `<style>`, `has_body` tells about `<html>`, `<head>` and `<body>`, `fills_classes` about classes that only a value
+    decides, and `repairs` are (offset, text) to insert so
+    that a parser will not move rows: the `<tbody>` that authors leave out. `seen` are all marks in their order, those
+    of one tag sorted: the order of attributes means nothing.
     """
 
     def __init__(self, marked: Marked, say: Say) -> None:
-        super().__init__(convert_charrefs=True)
         self.links: set[int] = set()
         self.repairs: list[tuple[int, str]] = []
         self.elements = 0
-        self.styles = 0
+        self.styles = ""
+        self.seen: list[int] = []
         self.has_body = False
+        self.fills_classes = False
         self._marks: list[Mark] = marked.marks
         self._word = marked.word
         self._pattern = marked.pattern()
-        self._say = say
+        self._tell = say
+        self._said = 0
         self._stack: list[_Open] = []
-        self._starts: list[int] = []
 
     def read(self, html: str) -> None:
         """Judge *html*. What stands in comments for Outlook is judged as if it stood outside."""
         self._judge_hidden(html)
-        shown = _CONDITION.sub(lambda found: " " * len(found[0]), html)
-        self._starts = [0, *(found.end() for found in re.finditer("\n", shown))]
-        self.feed(shown)
-        self.close()
-        for still in self._stack:
-            if still.tag:
-                self._say("T216", f"<{still.tag}> is never closed", still.at, f"<{still.tag}", f"write </{still.tag}>")
+        try:
+            for token in scan(_CONDITION.sub(lambda found: " " * len(found[0]), html)):
+                self._note_marks(html[token.at : token.end], token.kind == "start")
+                self._judge(token)
+                if self._said >= MAX_FINDINGS:
+                    return
+        except MalformedError as slip:
+            self._say_malformed(str(slip), slip.at, html)
+            return
+        for still in [entry for entry in self._stack if entry.tag][:MAX_FINDINGS]:
+            self._say("T216", f"<{still.tag}> is never closed", still.at, f"<{still.tag}", f"write </{still.tag}>")
+
+    def _say(self, code: str, message: str, at: int, needle: str, hint: str) -> None:
+        self._said += 1
+        self._tell(code, message, at, needle, hint)
+
+    def _judge(self, token: Token) -> None:
+        if token.kind == "start":
+            self._start(token)
+        elif token.kind == "end":
+            self._end(token.text, token.at)
+        elif token.kind == "comment":
+            self._comment(token.text, token.at)
+        elif token.kind == "raw":
+            self._raw(token)
+        elif token.kind == "doctype" and self._word in token.text:
+            self._say("T215", "{{ }} cannot stand inside <!DOCTYPE>", token.at, "{{", "")
+
+    def _note_marks(self, text: str, in_tag: bool) -> None:
+        numbers = [int(found[1] or found[2]) for found in self._pattern.finditer(text)]
+        self.seen += sorted(numbers) if in_tag else numbers
+
+    def _say_malformed(self, message: str, at: int, html: str) -> None:
+        """Say what the reader stumbled over; a mark in the middle of a tag is what authors try most."""
+        mark = self._pattern.match(html[at : at + 80].lstrip())
+        if mark and mark[1]:
+            self._say("T215", "{% %} cannot stand inside a tag", at, "{%", _IN_TAG)
+        elif mark:
+            self._say("T215", "{{ }} inside a tag stands in the quotes of an attribute", at, "{{", _QUOTES)
+        else:
+            code = "T217" if message.startswith("'") else "T216"
+            self._say(code, message, at, html[at : at + 2].strip(), "")
 
     def _judge_hidden(self, html: str) -> None:
         """Judge that comments for Outlook are closed, and hold no statement: its mark would end them."""
@@ -117,51 +159,40 @@ class Judge(HTMLParser):
         if begun:
             self._say("T216", "a comment for Outlook is never closed", begun.start(), begun[0], "write <![endif]-->")
 
-    def _here(self) -> int:
-        line, column = self.getpos()
-        return self._starts[line - 1] + column
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Judge a tag and remember that it is open."""
-        at = self._here()
+    def _start(self, token: Token) -> None:
+        tag, at = token.text, token.at
         self.elements += 1
+        if self.elements > MAX_ELEMENTS:
+            self._say("T203", f"there are more than {MAX_ELEMENTS:,} tags", at, f"<{tag}", "")
+            self._said = MAX_FINDINGS
         self.has_body = self.has_body or tag in ("html", "body", "head")
         self._judge_tag(tag, at)
-        self._judge_attributes(tag, attrs, at)
+        self._judge_attributes(tag, token.attributes, at)
         around = next((entry for entry in reversed(self._stack) if entry.tag), None)
         if around and around.tag == "table":
             around.has_rows |= tag == "tr"
             around.has_groups |= tag in _ROW_GROUPS
-        if tag in VOID:
+        if tag in VOID or self._word in tag or (token.closed and ":" in tag):  # in Outlook's XML a tag may close itself
             return
-        self._stack.append(_Open(tag, at, at + len(self.get_starttag_text() or "")))
-        if len(self._stack) == MAX_OPEN:
+        self._stack.append(_Open(tag, at, token.end))
+        if len(self._stack) > MAX_OPEN:
             self._say("T216", f"more than {MAX_OPEN} tags are open inside each other", at, f"<{tag}", "")
+            self._said = MAX_FINDINGS
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Judge `<x/>`, which closes itself in the XML of Outlook only."""
-        self.handle_starttag(tag, attrs)
-        if ":" in tag:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the tag that was opened last; refuse any other."""
-        at = self._here()
+    def _end(self, tag: str, at: int) -> None:
+        top = self._stack[-1] if self._stack else None
         if self._word in tag:
             self._say("T215", "{{ }} cannot be the name of a tag", at, "{{", "")
-            return
-        top = self._stack[-1] if self._stack else None
-        if top and top.tag == tag:
+        elif top and top.tag == tag:
             self._stack.pop()
             if tag == "table" and top.has_rows and not top.has_groups:
                 self.repairs += [(top.inside_at, "<tbody>"), (at, "</tbody>")]
-            return
-        inside = next((entry.tag for entry in reversed(self._stack) if entry.tag), "")
-        hint = f"<{inside}> is still open here" if inside and not (top and not top.tag) else ""
-        if top and not top.tag:
-            hint = "close it before the statement begins, or open it inside"
-        self._say("T216", f"</{tag}> closes nothing that was opened here", at, f"</{tag}", hint)
-        self._forget(tag)
+        else:
+            hint = f"<{top.tag}> is still open here" if top and top.tag else ""
+            if top and not top.tag:
+                hint = "close it before the statement begins, or open it inside"
+            self._say("T216", f"</{tag}> closes nothing that was opened here", at, f"</{tag}", hint)
+            self._forget(tag)
 
     def _forget(self, tag: str) -> None:
         """After a wrong end tag go on as if its start had been the last, so that one slip is one problem."""
@@ -172,44 +203,26 @@ class Judge(HTMLParser):
                 del self._stack[index:]
                 return
 
-    def handle_data(self, data: str) -> None:
-        """Judge styles, and find statements in places that HTML takes for text."""
-        inside = self._stack[-1].tag if self._stack else ""
+    def _raw(self, token: Token) -> None:
+        inside = self._stack[-1].tag
         if inside == "style":
-            self.styles += len(data)
-            self._judge_style(data, self._here(), "<style")
-        elif f"<!--{self._word}" in data:
-            self._say("T215", f"{{% %}} cannot stand inside <{inside}>", self._here(), "", _BETWEEN)
+            self.styles += token.text
+            self._judge_style(token.text, token.at, "<style")
+        elif f"<!--{self._word}" in token.text:
+            self._say("T215", f"{{% %}} cannot stand inside <{inside}>", token.at, "", _BETWEEN)
 
-    def handle_comment(self, data: str) -> None:
-        """Follow a statement; refuse marks in other comments."""
-        found = self._pattern.fullmatch(f"<!--{data}-->")
+    def _comment(self, text: str, at: int) -> None:
+        found = self._pattern.fullmatch(f"<!--{text}-->")
         if found and found[1]:
-            self._statement(int(found[1]))
-        elif self._word in data:
-            self._say("T215", "{{ }} and {% %} cannot stand inside an HTML comment", self._here(), "<!--", _COMMENT)
+            self._statement(int(found[1]), at)
+        elif self._word in text:
+            self._say("T215", "{{ }} and {% %} cannot stand inside an HTML comment", at, "<!--", _COMMENT)
 
-    def handle_decl(self, decl: str) -> None:
-        """Let `<!DOCTYPE html>` pass."""
-        if not decl.lower().startswith("doctype"):
-            self._say("T217", "<! > is not allowed in a mail", self._here(), "<!", "")
-        elif self._word in decl:
-            self._say("T215", "{{ }} cannot stand inside <!DOCTYPE>", self._here(), "{{", "")
-
-    def handle_pi(self, data: str) -> None:
-        """Refuse `<?xml ?>` and the like."""
-        self._say("T217", "<? > is not allowed in a mail", self._here(), "<?", "")
-
-    def unknown_decl(self, data: str) -> None:
-        """Refuse `<![CDATA[` and the like."""
-        hint = "comments for mail programs other than Outlook are written <!--[if !mso]><!--> ... <!--<![endif]-->"
-        self._say("T217", "<![ ]> is not allowed in a mail", self._here(), "<![", hint)
-
-    def _statement(self, number: int) -> None:
+    def _statement(self, number: int, at: int) -> None:
         """Keep statements and tags inside each other: each branch closes what it opens."""
         kind = self._marks[number].kind if number < len(self._marks) else "value"
         if kind in ("if", "for"):
-            self._stack.append(_Open("", self._here(), self._here()))
+            self._stack.append(_Open("", at, at))
             return
         for entry in self._take_until_statement():
             hint = f"write </{entry.tag}> before it, or open it before the statement"
@@ -217,7 +230,7 @@ class Judge(HTMLParser):
         if self._stack and kind == "end":
             self._stack.pop()
         elif not self._stack:
-            self._say("T216", "an {% if %} or {% for %} cuts through tags", self._here(), "", "")
+            self._say("T216", "an {% if %} or {% for %} cuts through tags", at, "", "")
 
     def _take_until_statement(self) -> list[_Open]:
         taken = []
@@ -227,29 +240,23 @@ class Judge(HTMLParser):
 
     def _judge_tag(self, tag: str, at: int) -> None:
         if self._word in tag:
-            inside = "{{ }} cannot be the name of a tag" if "<!--" not in tag else "{% %} cannot stand inside a tag"
-            self._say("T215", inside, at, "<", _AROUND)
+            self._say("T215", "{{ }} cannot be the name of a tag", at, "{{", "")
         elif tag not in _TAGS and not _OFFICE.match(tag):
             hint = _TAG_HINTS.get(tag) or did_you_mean(tag, _TAGS)
             self._say("T217", f"<{tag[:40]}> is not allowed in a mail", at, f"<{tag}", hint)
 
-    def _judge_attributes(self, tag: str, attrs: list[tuple[str, str | None]], at: int) -> None:
+    def _judge_attributes(self, tag: str, attributes: tuple[tuple[str, str], ...], at: int) -> None:
         seen: set[str] = set()
-        for name, value in attrs:
-            if self._word in name or f"<!--{self._word}" in (value or ""):
-                self._inside_tag(name + (value or ""), at)
+        for name, value in attributes:
+            if f"<!--{self._word}" in value:
+                self._say("T215", "{% %} cannot stand inside a tag", at, "{%", _IN_TAG)
+            elif self._word in name:
+                self._say("T215", "{{ }} inside a tag stands in the quotes of an attribute", at, "{{", _QUOTES)
             elif name in seen:
                 self._say("T218", f"the attribute {name} is there twice", at, name, "")
             else:
-                self._judge_attribute(tag, name, value or "", at)
+                self._judge_attribute(tag, name, value, at)
             seen.add(name)
-
-    def _inside_tag(self, text: str, at: int) -> None:
-        if f"<!--{self._word}" in text:
-            hint = 'write class="{{ "new" if row.first else "" }}", or put the whole tag into {% if %}'
-            self._say("T215", "{% %} cannot stand inside a tag", at, "{%", hint)
-        else:
-            self._say("T215", "{{ }} inside a tag stands in the quotes of an attribute", at, "{{", 'title="{{ name }}"')
 
     def _judge_attribute(self, tag: str, name: str, value: str, at: int) -> None:
         if not _ATTRIBUTE.match(name):
@@ -260,6 +267,8 @@ class Judge(HTMLParser):
             self._say("T218", f"the attribute {name} is not allowed in a mail", at, name, "")
         elif name in _LINKS:
             self._judge_link(name, value.strip(), at)
+        elif name in ("class", "id"):
+            self.fills_classes = self.fills_classes or self._word in value
         elif name == "style":
             self._judge_style(value, at, "style")
         elif name == "http-equiv" and value.strip().lower() not in _HTTP_EQUIV:
@@ -305,6 +314,8 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(number) if number < 0x110000 else "\ufffd"
 
 
+_IN_TAG: Final = 'write class="{{ "new" if row.first else "" }}", or put the whole tag into {% if %}'
+_QUOTES: Final = 'for example title="{{ plan.name }}"'
 _AROUND: Final = "put it around whole tags"
 _BETWEEN: Final = "it stands between tags only"
 _COMMENT: Final = "to leave something out of the mail, write {# ... #}"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final
 
 from nudger.mail.marks import Marked, Piece
 from nudger.mail.markup import VOID, words
+from nudger.mail.scan import Token, scan
 
 TEXT, SPACE, LINE, PARAGRAPH = range(4)
 """What the text ends in, and what must stand before the next word: each includes the ones before."""
@@ -51,36 +52,41 @@ class _Statement:
 _Node = str | int | _Tag | _Statement
 
 
-class _Builder(HTMLParser):
+class _Builder:
     """Reads the inliner's HTML, in which every tag is closed, into a tree."""
 
     def __init__(self, marked: Marked) -> None:
-        super().__init__(convert_charrefs=True)
         self.root = _Tag("body", {})
         self._marked = marked
         self._pattern = marked.pattern()
         self._open: list[_Tag | _Statement] = [self.root]
 
+    def read(self, html: str) -> None:
+        """Add what *html* holds to `root`."""
+        for token in scan(html):
+            top = self._open[-1]
+            if token.kind == "start":
+                self._start(token)
+            elif token.kind == "end" and isinstance(top, _Tag) and top.name == token.text:
+                self._open.pop()
+            elif token.kind == "text":
+                pieces = self._marked.split(unescape(token.text))
+                self._inside().extend(piece for piece in pieces if piece != "")
+            elif token.kind == "comment":
+                self._comment(token.text)
+
     def _inside(self) -> list[_Node]:
         top = self._open[-1]
         return top.inside if isinstance(top, _Tag) else top.branches[-1][1]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        node = _Tag(tag, {name: value or "" for name, value in attrs})
+    def _start(self, token: Token) -> None:
+        node = _Tag(token.text, dict(token.attributes))
         self._inside().append(node)
-        if tag not in VOID:
+        if token.text not in VOID:
             self._open.append(node)
 
-    def handle_endtag(self, tag: str) -> None:
-        top = self._open[-1]
-        if isinstance(top, _Tag) and top.name == tag and len(self._open) > 1:
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        self._inside().extend(piece for piece in self._marked.split(data) if piece != "")
-
-    def handle_comment(self, data: str) -> None:
-        found = self._pattern.fullmatch(f"<!--{data}-->")
+    def _comment(self, text: str) -> None:
+        found = self._pattern.fullmatch(f"<!--{text}-->")
         if not found:
             return
         number = int(found[1])
@@ -241,8 +247,7 @@ class _Writer:
 def derive(html: str, marked: Marked) -> list[Piece]:
     """Return the text part of inlined, marked HTML as pieces."""
     builder = _Builder(marked)
-    builder.feed(html)
-    builder.close()
+    builder.read(html)
     writer = _Writer(marked)
     writer.all(builder.root.inside)
     return writer.pieces
@@ -317,4 +322,7 @@ def _begins_anew(following: Sequence[_Node]) -> bool:
 
 
 def _bare(pieces: Sequence[_Node]) -> str:
-    return "".join(str(piece) for piece in pieces).strip().removeprefix("mailto:").removeprefix("https://").rstrip("/")
+    text = "".join(str(piece) for piece in pieces).strip()
+    if text.startswith("mailto:"):
+        text = text.partition("?")[0].removeprefix("mailto:")
+    return text.removeprefix("https://").rstrip("/")

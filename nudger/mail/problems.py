@@ -42,6 +42,9 @@ EXPLANATIONS: dict[str, str] = {
     "T220": "Styles that cannot be used: no {{ }} in them, no @import, no expressions, and url() only with https://.",
 }
 
+_LINE = 2_000
+"""How much of a line is searched for a word to point at; a longer line is not shown as an excerpt."""
+
 Place = tuple[str, int, int]
 """File as the user knows it, line and column (both 1-based; 0 = the whole file or line)."""
 
@@ -70,26 +73,29 @@ class Source:
     def __post_init__(self) -> None:
         self.lines.extend(self.text.split("\n"))
 
-    def find(self, line: int, needle: str) -> tuple[int, int]:
-        """Return (column, length) of *needle* in the *line*-th line, (0, 1) when it is not there."""
+    def find(self, line: int, needle: str, start: int = 0) -> tuple[int, int]:
+        """Return (column, length) of *needle* in the *line*-th line from column *start* on, else (start, 1)."""
         if not needle or not 1 <= line <= len(self.lines):
-            return 0, 1
+            return start, 1
         words = r"\b" if needle[0].isalnum() and needle[-1].isalnum() else ""
-        found = re.search(words + re.escape(needle) + words, self.lines[line - 1])
-        return (found.start() + 1, len(needle)) if found else (0, 1)
+        pattern = re.compile(words + re.escape(needle) + words, re.IGNORECASE)
+        found = pattern.search(self.lines[line - 1], max(start - 1, 0), max(start, 0) + _LINE)
+        return (found.start() + 1, len(needle)) if found else (start, 1)
 
-    def place(self, line: int, needle: str = "") -> Place:
-        """Return where *needle* stands in the *line*-th line, as (file, line, column) of the file."""
-        column, _ = self.find(line, needle)
+    def place(self, line: int, needle: str = "", start: int = 0) -> Place:
+        """Return where *needle* stands in the *line*-th line, as (file, line, column) of the file; see `find`."""
+        column, _ = self.find(line, needle, start)
         shift = self.column - 1 if line == 1 and column else 0
         return self.path, line + self.line - 1 if line else 0, column + shift
 
-    def problem(self, code: str, message: str, line: int = 0, needle: str = "", hint: str = "") -> Problem:
-        """Return a problem that points at *needle* in the *line*-th line (0: at the whole file)."""
-        path, shown_line, column = self.place(line, needle)
+    def problem(
+        self, code: str, message: str, line: int = 0, needle: str = "", hint: str = "", start: int = 0
+    ) -> Problem:
+        """Return a problem that points at *needle* in the *line*-th line (0: at the whole file); see `find`."""
+        path, shown_line, column = self.place(line, needle, start)
         whole = self.line == 1 and self.column == 1 and 1 <= line <= len(self.lines)
-        text = self.lines[line - 1] if whole else ""
-        length = len(needle) if column else 1
+        text = self.lines[line - 1] if whole and len(self.lines[line - 1]) <= _LINE else ""
+        _, length = self.find(line, needle, start)
         return Problem(code, message, path, shown_line, column, length, hint, text)
 
 

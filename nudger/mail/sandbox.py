@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, cast
@@ -22,13 +24,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 from markupsafe import escape
 
-from nudger.mail.formats import FILTERS, PLAIN_FILTERS, Format, FormatError, format_of, kind_of, plain
+from nudger.mail.formats import FILTERS, PLAIN_FILTERS, Format, FormatError, format_of, plain, unfit
 from nudger.mail.problems import Place, RenderError
 from nudger.mail.source import MAX_BYTES
 
 LOOP_FIELDS: Final = frozenset({"index", "index0", "revindex", "first", "last", "length"})
 MAX_STEPS: Final = 10_000
 """How many times all loops of one part may go round, together."""
+
+KINDS: Final = frozenset({str, int, bool, Decimal, datetime, list, dict})
+"""Exactly these may be values; of any other, not even its truth is asked for."""
+
+_ENTRIES: Final = KINDS | {type(None)}
 
 _WAVE: Final = 64
 """Pieces joined before their size is looked at, so that a part that is too large never stands in memory whole."""
@@ -54,7 +61,7 @@ class Mail:
     """The data of one mail while one part is rendered: what generated code and filters get as their context.
 
     Attributes:
-        parent: The mail's names and values; generated code reads them from here.
+        parent: The mail's names and values.
         form: Currency, zone and language, for filters; reading it fails when the data has none.
         steps: How many more times the loops of this part may go round.
     """
@@ -65,14 +72,25 @@ class Mail:
         self.parent = values
         self.steps = MAX_STEPS
 
+    def value(self, name: str) -> Any:
+        """Return the value of a name for generated code; None when it is missing."""
+        value = self.parent.get(name)
+        if type(value) in KINDS or value is None:
+            return value
+        raise _foreign(name)
+
     @property
     def form(self) -> Format:
         """Return `_format`; raise FormatError when the data has none."""
         return format_of(self.parent.get("_format"))
 
 
+def _foreign(name: str) -> FormatError:
+    return FormatError(f"{name} is of a kind that mails do not take")
+
+
 _COMMONS: Final = (
-    "resolve = context.parent.get",
+    "resolve = context.value",
     "missing = None",
     "undefined = environment.undefined",
     "key_of = environment.key_of",
@@ -107,21 +125,24 @@ class _Code(CodeGenerator):
         self.write(")")
 
 
-def _key_of(obj: Any, key: str) -> Any:
+def _key_of(obj: Any, key: Any) -> Any:
     """Return a key of a plain dict, or a field of `loop`; never a Python attribute."""
     if type(obj) is dict:
         value = obj.get(key)
-        return Missing(name=key) if value is None else value
+        if type(value) in KINDS:
+            return value
+        if value is None:
+            return Missing(name=str(key))
+        raise _foreign(key)
     if isinstance(obj, Undefined):
         return obj
     if type(obj) is LoopContext and key in LOOP_FIELDS:
         return getattr(obj, key)
-    return Missing(name=key)
+    return Missing(name=str(key))
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
     code_generator_class = _Code
-    sandboxed = True
     escapes: ClassVar[bool]
 
     def __init__(self) -> None:
@@ -139,8 +160,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an entry of a list by its number, or a key of a plain dict."""
         if type(obj) is list and type(argument) is int:
-            value = obj[argument] if -len(obj) <= argument < len(obj) else None
-            return Missing(name=str(argument)) if value is None else value
+            return _key_of(dict(enumerate(obj)), argument)
         return _key_of(obj, argument)
 
     def call(*args: Any, **more: Any) -> NoReturn:
@@ -183,7 +203,7 @@ class _TextSandbox(_Sandbox):
 
 def _plain(value: Any) -> str:
     if isinstance(value, Undefined):
-        raise UndefinedError(str(value._undefined_name))
+        raise unfit(value, "{{ }}", "a value")
     return plain(value)
 
 
@@ -194,10 +214,10 @@ def _is_defined(value: Any) -> bool:
 @pass_context
 def _each(context: Mail, value: Any) -> list[Any]:
     """Return the list a loop walks over, and count its steps."""
-    if isinstance(value, Undefined):
-        raise UndefinedError(str(value._undefined_name))
     if type(value) is not list:
-        raise FormatError(f"a loop needs a list, not {kind_of(value)}")
+        raise unfit(value, "for", "a list")
+    if not _ENTRIES.issuperset(map(type, value)):
+        raise _foreign("an entry of a list")
     context.steps -= len(value)
     if context.steps < 0:
         raise FormatError(f"the loops of this template go round more than {MAX_STEPS:,} times")
@@ -277,8 +297,9 @@ def _in_words(error: Exception, names: tuple[str, ...]) -> str:
     """Say what went wrong without any value: only names, kinds and limits."""
     if isinstance(error, UndefinedError):
         key = str(error)
-        full = next((name for name in names if key in name.split(".")), key)
-        return f"{full} is missing"
+        if key.isdigit():
+            return f"entry {key} of a list is missing ({', '.join(names)})"
+        return f"{next((name for name in names if key in name.split('.')), key)} is missing"
     shown = f" ({', '.join(names)})" if names else ""
     if isinstance(error, FormatError):
         return f"{error}{shown}"

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from jinja2 import nodes
 
 from nudger.errors import DefinitionError, Problem
-from nudger.mail.allow import parse
+from nudger.mail.allow import parse, walk
 from nudger.mail.flatten import Flattener, Origins
 from nudger.mail.formats import Format, FormatError, format_of
-from nudger.mail.inline import MAX_MARKS, inline
+from nudger.mail.inline import inline
 from nudger.mail.marks import Marked, Rebuilder, marked, origins_of
 from nudger.mail.plain import derive, spaced, tidied
 from nudger.mail.problems import RenderError, Source, did_you_mean
@@ -25,6 +25,7 @@ from nudger.mail.uses import Use, uses_of
 HTML_SUFFIX: Final = ".html.j2"
 TEXT_SUFFIX: Final = ".txt.j2"
 MAX_SUBJECT: Final = 200
+_MAX_SUBJECT_SOURCE: Final = 2_000
 
 _GAPS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -180,15 +181,20 @@ def compile_subject(source: str, file: str = "", line: int = 1, column: int = 1)
         DefinitionError: With every problem, at its place in the rule file.
     """
     text = Source(file, source, line, column)
+    if len(source) > _MAX_SUBJECT_SOURCE:
+        raise DefinitionError(
+            [text.problem("T203", f"a subject is written in at most {_MAX_SUBJECT_SOURCE:,} letters")]
+        )
     tree, problems = parse(text)
-    for node in tree.find_all((nodes.Block, nodes.Extends, nodes.Include)) if tree else ():
-        problems.append(text.problem("T208", "a subject is made of one line; it includes nothing", node.lineno, "{%"))
+    for node in walk(tree) if tree else ():
+        if isinstance(node, nodes.Block | nodes.Extends | nodes.Include):
+            problems.append(
+                text.problem("T208", "a subject is made of one line; it includes nothing", node.lineno, "{%")
+            )
     if tree is None or problems:
         raise DefinitionError(problems)
     origins = Origins()
     origins.add(text, tree)
-    if len(marked(tree.body).marks) > MAX_MARKS:
-        raise DefinitionError([text.problem("T203", f"more than {MAX_MARKS:,} places are filled in")])
     uses = uses_of(tree.body, origins)
     return Subject(_plain_part(tree.body, origins, "subject"), uses, f"{file}:{line}" if file else "subject")
 

@@ -29,7 +29,7 @@ from nudger.journals.sqlite import SqliteJournal
 from nudger.language.codes import CODES, describe
 from nudger.language.report import suggest
 from nudger.mail.problems import EXPLANATIONS
-from nudger.processor import ACCOUNT_KEY, PARTITION_KEY, Options, partition_state, take_up
+from nudger.partition import ACCOUNT_KEY, PARTITION_KEY, Options, partition_state, take_up
 from nudger.project import Project, open_project
 
 _HISTORY: Final = 200

@@ -25,7 +25,8 @@ from nudger.language.schema import TestKeys
 from nudger.language.tokens import SyntaxProblem
 from nudger.language.tree import Duration
 from nudger.mail.message import Message, decode
-from nudger.processor import Options, Processor
+from nudger.partition import Options
+from nudger.processor import Processor
 from nudger.project import Project
 
 ACCOUNT: Final = "test-account"

@@ -1,6 +1,6 @@
 """Measure `check` of 500 generated rules, as a whole process and as a call.
 
-    python -m tests.bench.check_rules [--rules 500]
+python -m tests.bench.check_rules [--rules 500]
 """
 
 from __future__ import annotations

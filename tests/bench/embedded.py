@@ -21,7 +21,8 @@ from nudger.intake.accounts import rows
 from nudger.journals.files import FileInput, TableInput
 from nudger.journals.sinks import FileSink
 from nudger.journals.sqlite import SqliteJournal
-from nudger.processor import Options, Processor
+from nudger.partition import Options
+from nudger.processor import Processor
 from nudger.project import Project, open_project
 
 
@@ -34,7 +35,9 @@ def run(folder: Path, work: Path, *, inputs: list[str], project: Project) -> Pro
         for name in inputs
     ]
     sinks = {"nudge": FileSink(work / "messages.ndjson"), "dead-letter": FileSink(work / "dead.ndjson")}
-    journal = SqliteJournal(work / "state.db", sources, sinks, wall=lambda: time.time_ns() // 1_000_000)
+    journal = SqliteJournal(
+        work / "state.db", sources, sinks, batch_records=10_000, wall=lambda: time.time_ns() // 1_000_000
+    )
     options = Options(tables=frozenset({"accounts.ndjson"}))
     processor = Processor(journal, project.book, project.reader, project.post.render, options)
     while processor.step():
@@ -55,7 +58,8 @@ def main() -> None:
     try:
         run(args.folder, work, inputs=["accounts.ndjson"], project=project)
         gc.collect()
-        gc.freeze(); gc.disable()
+        gc.freeze()
+        gc.disable()
         profile = cProfile.Profile()
         if args.profile:
             profile.enable()

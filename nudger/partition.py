@@ -1,0 +1,421 @@
+"""One partition at work: its clocks, the ids already counted, and the accounts in hand.
+
+What belongs to a partition rather than to an account is its `PartitionState`; it travels with every commit and is the
+one truth about where the partition stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+
+from nudger.core import account as accounts
+from nudger.core.account import Account
+from nudger.core.calendar import DAY, HOUR
+from nudger.core.decide import Decider
+from nudger.core.event import Event
+from nudger.core.rule import RuleBook, Touch, World
+from nudger.core.settle import Decision
+from nudger.core.stages import SLACK, Case
+from nudger.errors import EventError, JournalRefused
+from nudger.intake.envelope import Reader, Undeclared
+from nudger.intake.seen import SeenIds
+from nudger.journals.journal import CommitPart, Journal, OutKind, Part, Run, Seen
+
+PARTITION_KEY: Final = "m:"
+ACCOUNT_KEY: Final = "a:"
+RULE_KEY: Final = "r:"
+#: Accounts kept decoded from one commit to the next; beyond it only those of the last commit are.
+MOST_HOT: Final = 100_000
+_HEADER: Final = bytes([1]) + bytes(8)
+_TICK_ACCOUNTS: Final = 5_000
+_JUMP: Final = 7 * DAY
+_MOST_FAILURES: Final = 100
+
+log = structlog.get_logger()
+
+
+class PartitionState(msgspec.Struct):
+    """What one partition remembers beside its accounts; written with every commit.
+
+    Attributes:
+        stream: Highest event time read (ms). `clock`: never goes back.
+        book: Id of the rule book last taken up; `number`: how many were; `since`: stream time at which it was.
+        lives: Rule name -> (hash of what makes it live anew, number of the book with which it went live).
+        floor: Events before this are too late because their ids were forgotten early.
+        backfilled: Whether the state was built by a backfill.
+        counts: What became of the records, by word.
+    """
+
+    stream: int = 0
+    clock: int = 0
+    book: str = ""
+    number: int = 0
+    since: int = 0
+    lives: dict[str, tuple[str, int]] = {}
+    floor: int = 0
+    backfilled: bool = False
+    counts: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to process.
+
+    Attributes:
+        clock: "events": time is what the events say; "wall": a caught-up partition goes by the wall clock.
+        lateness: Events older than this by stream time are set aside; ids are kept as long (ms).
+        settle: How long after it is due a timer is read (ms).
+        backfill: Build state from history; decide nothing.
+        until: With the events' clock, move on to this instant (ms) at the end of the input.
+        tables: Names of inputs whose records are rows of an accounts file.
+        max_ids: How many ids are remembered at most.
+    """
+
+    clock: Literal["events", "wall"] = "events"
+    lateness: int = 48 * HOUR
+    settle: int = 0
+    backfill: bool = False
+    until: int | None = None
+    tables: frozenset[str] = frozenset()
+    max_ids: int = 20_000_000
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, for people: records by fate, decisions by rule and word, and when it is."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, dict[str, int]] = field(default_factory=dict)
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    undeclared: dict[str, int] = field(default_factory=dict)
+    clock: int = 0
+
+    def add(self, fate: str, number: int = 1) -> None:
+        """Count records of one fate."""
+        self.counts[fate] = self.counts.get(fate, 0) + number
+
+
+#: One event taken from a batch: the event, its source and position, its bytes, the partition's clock when it was read.
+Taken = tuple[Event, str, int, bytes, int]
+
+
+class Partition:
+    """One partition at work: its state, its ids, its decider, and the accounts of the batch in hand."""
+
+    def __init__(
+        self, number: int, journal: Journal, book: RuleBook, render: Callable[[Case], bytes], options: Options
+    ) -> None:
+        self.number = number
+        self.journal = journal
+        self.options = options
+        self.state, fresh = _restore(journal, number)
+        self.seen = SeenIds(options.lateness, SLACK, options.max_ids)
+        for record in journal.seen(number):
+            self.seen.restore(*record)
+        if options.backfill and not fresh and not self.state.backfilled:
+            raise JournalRefused(
+                "a backfill runs only into an empty state: events older than what has been counted would be missed; "
+                "give a new --state file"
+            )
+        book = without_rules(book) if options.backfill else book
+        self.decider = Decider(take_up(self.state, book, options, fresh=fresh), render)
+        self.state.backfilled = options.backfill
+        self.positions: dict[str, int] = {}
+        self.out: list[tuple[OutKind, str, bytes]] = []
+        self._hot: dict[str, Account] = {}
+        self._touched: dict[str, Account] = {}
+        self._window: list[Taken] = []
+        self._failures = 0
+
+    @property
+    def pending(self) -> int:
+        """How many events have been decided since the last commit."""
+        return len(self._window)
+
+    @property
+    def touched(self) -> int:
+        """How many accounts have changed since the last commit."""
+        return len(self._touched)
+
+    # --- one batch ---------------------------------------------------------------------------------
+
+    def read(self, part: Part, reader: Reader, wall: int, summary: Summary) -> list[Taken]:
+        """Decode, date and de-duplicate the records of one poll; what cannot be counted becomes a dead letter."""
+        taken: list[Taken] = []
+        for run in part.runs:
+            if run.source in self.options.tables:
+                self._read_rows(run, reader, summary, taken)
+            else:
+                self._read_events(run, reader, wall, summary, taken)
+            self.positions[run.source] = run.first + len(run.values)
+        return taken
+
+    def _read_rows(self, run: Run, reader: Reader, summary: Summary, taken: list[Taken]) -> None:
+        for position, raw in enumerate(run.values, start=run.first):
+            try:
+                event = reader.row(raw)
+            except EventError as error:
+                self._set_aside(run.source, position, raw, error.code, error.reason, summary)
+            else:
+                event.time = self.state.clock  # it has no time of its own; 0 before the first event
+                taken.append((event, run.source, position, raw, self.state.clock))
+
+    def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary, taken: list[Taken]) -> None:
+        state, lateness = self.state, self.options.lateness
+        read, add, live = reader.read, self.seen.add, self.options.clock == "wall"
+        source = run.source
+        stream, floor = state.stream, max(state.floor, self.seen.floor)
+        clock = state.clock
+        repeats = 0
+        for position, raw in enumerate(run.values, start=run.first):
+            try:
+                event = read(raw)
+                if type(event) is Undeclared:
+                    summary.undeclared[event.type] = summary.undeclared.get(event.type, 0) + 1
+                    continue
+                assert isinstance(event, Event)
+                at = event.time
+                if at > stream:
+                    if live and at > wall + SLACK:
+                        raise EventError("in_future", "dated more than 10 minutes ahead of the clock")
+                    if at > stream + _JUMP and stream:
+                        summary.add("jumps")
+                    stream = at
+                    clock = max(clock, min(stream, wall) if live else stream)
+                elif at < stream - lateness or at < floor:
+                    raise EventError("too_late", _too_late(at, stream, lateness))
+                if add(event.key, event.content, stream):
+                    taken.append((event, source, position, raw, clock))
+                else:
+                    repeats += 1
+            except EventError as error:
+                self._set_aside(run.source, position, raw, error.code, error.reason, summary)
+        state.stream, state.clock = stream, clock
+        if repeats:
+            summary.add("repeated", repeats)
+
+    def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
+        """Decide the events of a batch in order."""
+        decider, hot, touched, live = self.decider, self._hot, self._touched, self.options.clock == "wall"
+        self._load({item[0].account for item in taken})
+        decide, last = decider.decide, -1
+        begun = len(self._window)
+        self._window += taken
+        for index, (event, _, _, _, clock) in enumerate(taken):
+            name = event.account
+            account = touched[name] = hot[name]
+            if clock != last:
+                last = clock
+                decider.set_clock(clock, behind=live and behind(clock))
+            try:
+                decisions = decide(name, account, event)
+            except Exception:
+                self._failed(begun + index, summary)
+                continue
+            if decisions:
+                self._put_out(decisions, taken[index], summary)
+        summary.add("counted", len(taken))
+
+    def tick(self, summary: Summary, *, behind: bool = False, final: bool = False) -> bool:
+        """Fire the timers that are due of accounts not touched since the last commit; tell whether there were any."""
+        clock = self.state.clock
+        until = clock - self.options.settle - (0 if final else 1)
+        keys = self.journal.due(self.number, until, _TICK_ACCOUNTS)
+        names = {key.removeprefix(ACCOUNT_KEY) for key in keys if key.startswith(ACCOUNT_KEY)} - self._touched.keys()
+        self._load(names)
+        self.decider.set_clock(clock, behind=behind, final=final)
+        for name in sorted(names):
+            account = self._touched[name] = self._hot[name]
+            decisions = self.decider.tick(name, account)
+            if decisions:
+                self._put_out(decisions, None, summary)
+        return bool(names)
+
+    def commit_part(self, summary: Summary) -> CommitPart | None:
+        """Return the partition's share of the commit, None when nothing changed."""
+        encode = accounts.encode
+        states: dict[str, bytes | None] = {
+            ACCOUNT_KEY + name: encode(account) for name, account in self._touched.items()
+        }
+        ids = self.seen.pack(self.state.stream)
+        if not states and not self.positions and ids is None:
+            return None
+        states.update(self._counts(summary))
+        self.state.floor = max(self.state.floor, self.seen.floor)
+        states[PARTITION_KEY] = _HEADER + msgspec.msgpack.encode(self.state)
+        part = CommitPart(self.number, self.positions, states, Seen(*ids) if ids else None, self.seen.oldest)
+        if len(self._hot) > MOST_HOT:
+            self._hot = self._touched
+        self._touched, self._window, self.positions = {}, [], {}
+        return part
+
+    # --- small parts ---------------------------------------------------------------------------------
+
+    def _load(self, names: set[str]) -> None:
+        """Bring accounts into hand: those still decoded as they are, the others from their bytes, or new."""
+        wanted = names - self._hot.keys()
+        if not wanted:
+            return
+        held = self.journal.load(self.number, [ACCOUNT_KEY + name for name in wanted])
+        for name in wanted:
+            self._hot[name] = self._account(name, held[ACCOUNT_KEY + name])
+
+    def _account(self, name: str, state: bytes | None) -> Account:
+        if state is not None:
+            return _decoded(state, name)
+        world = self.decider.world
+        meters, closed = world.book.empty()
+        return Account(world.layout, meters, closed, book=world.number)
+
+    def _failed(self, index: int, summary: Summary) -> None:
+        """Set one event aside that the core could not decide, with its account as it was before."""
+        event, source, position, raw, _ = self._window[index]
+        name = event.account
+        log.error("event.failed", source=source, position=position, error=traceback.format_exc())
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            raise JournalRefused(f"{_MOST_FAILURES} events could not be decided; the log has the details")
+        decider = self.decider
+        key = ACCOUNT_KEY + name
+        account = self._account(name, self.journal.load(self.number, [key])[key])
+        self._hot[name] = self._touched[name] = account
+        tally = decider.take_tally()
+        # What had been done to this account since the last commit, once more; its decisions are out already.
+        for earlier, _, _, _, clock in self._window[:index]:
+            if earlier.account == name:
+                decider.set_clock(clock)
+                decider.decide(name, account, earlier)
+        decider.give_back(tally)
+        self._window[index] = (Event("", "", 0, None), source, position, b"", 0)
+        self.seen.remove(event.key)
+        summary.add("counted", -1)
+        reason = "nudger failed on this event; the log has the details"
+        self._set_aside(source, position, raw, "internal_error", reason, summary)
+
+    def _set_aside(self, source: str, position: int, raw: bytes, code: str, reason: str, summary: Summary) -> None:
+        summary.dead_letters[code] = summary.dead_letters.get(code, 0) + 1
+        letter = {"code": code, "reason": reason, "at": f"{source}:{position}", "value": _text(raw)}
+        self.out.append(("dead-letter", f"{source}:{position}", msgspec.json.encode(letter)))
+
+    def _put_out(self, decisions: list[Decision], item: Taken | None, summary: Summary) -> None:
+        where = f"{item[1]}:{item[2]}" if item is not None else "timer"
+        for decision in decisions:
+            if decision.message is not None:
+                self.out.append(("nudge", decision.account, decision.message))
+            self.out.append(("decision", decision.account, decision_record(decision, self.state.book, where)))
+
+    def _counts(self, summary: Summary) -> dict[str, bytes | None]:
+        """Return the rules' counts as states, those that changed in this batch."""
+        changed: dict[str, dict[str, int]] = {}
+        for (key, word), number in self.decider.take_tally().items():
+            changed.setdefault(self.decider.world.by_key[key].name, {})[word] = number
+        held = self.journal.load(self.number, [RULE_KEY + name for name in changed]) if changed else {}
+        states: dict[str, bytes | None] = {}
+        for name, words in changed.items():
+            before = rule_counts(held.get(RULE_KEY + name))
+            _add(before, words)
+            _add(summary.rules.setdefault(name, {}), words)
+            states[RULE_KEY + name] = _HEADER + msgspec.msgpack.encode(before)
+        return states
+
+
+def take_up(state: PartitionState, book: RuleBook, options: Options, *, fresh: bool) -> World:
+    """Note in a partition's *state* which rules of *book* are new to it; in a *fresh* one all have always been live."""
+    changed = state.book != book.id
+    if changed:
+        state.book, state.number, state.since = book.id, state.number + 1, state.stream
+    born = 0 if fresh else state.number
+    held, state.lives = state.lives, {}
+    for rule in book.rules:
+        life, _ = kept = held.get(rule.name, ("", 0))
+        state.lives[rule.name] = kept if life == rule.life else (rule.life, born)
+    return World(
+        book,
+        state.number,
+        {rule.key: state.lives[rule.name][1] for rule in book.rules},
+        state.since,
+        options.clock == "events",
+        options.settle,
+        {rule.key: rule for rule in book.rules},
+        book.layout,
+    )
+
+
+def without_rules(book: RuleBook) -> RuleBook:
+    """Return a book that only counts, for a backfill: nothing is read, so nothing is sent or used up."""
+    touches = {event: Touch(folds=touch.folds) for event, touch in book.touches.items()}
+    return replace(book, id=f"{book.id}-backfill", rules=(), touches=touches, by_trait={})
+
+
+def decision_record(decision: Decision, book: str, where: str) -> bytes:
+    """Return a decision as JSON: who, which rule, what, why, with which numbers, by which book, at which record."""
+    record: dict[str, Any] = {
+        "account": decision.account,
+        "rule": decision.rule,
+        "version": decision.version,
+        "verdict": decision.verdict.word,
+        "reason": decision.verdict.reason,
+        "at": decision.at,
+        "now": decision.now,
+        "crossing": decision.crossing,
+        "numbers": dict(decision.numbers),
+        "book": book,
+        "where": where,
+    }
+    if decision.nudge is not None:
+        record["nudge"] = decision.nudge
+    if decision.wait is not None:
+        record["wait"] = {"look_at": decision.wait.look_at, "deadline": decision.wait.deadline}
+    return msgspec.json.encode(record)
+
+
+def rule_counts(state: bytes | None) -> dict[str, int]:
+    """Return word -> count of a rule's state in one partition."""
+    if state is None:
+        return {}
+    return msgspec.msgpack.decode(state[len(_HEADER) :], type=dict[str, int])
+
+
+def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+    for word, number in more.items():
+        counts[word] = counts.get(word, 0) + number
+
+
+def partition_state(state: bytes | None) -> PartitionState | None:
+    """Return what a partition remembers, None when it has never committed."""
+    if state is None:
+        return None
+    if state[:1] != _HEADER[:1]:
+        raise JournalRefused(f"the state was written by another release (format {state[0]}); use that one, or a newer")
+    return msgspec.msgpack.decode(state[len(_HEADER) :], type=PartitionState)
+
+
+def _restore(journal: Journal, number: int) -> tuple[PartitionState, bool]:
+    held = partition_state(journal.load(number, [PARTITION_KEY])[PARTITION_KEY])
+    return (held, False) if held is not None else (PartitionState(), True)
+
+
+def _decoded(state: bytes, name: str) -> Account:
+    try:
+        return accounts.decode(state)
+    except accounts.StateFormatError as error:
+        raise JournalRefused(f"the state of account {name} cannot be read: {error}") from error
+
+
+def _too_late(at: int, stream: int, lateness: int) -> str:
+    hours = (stream - at) / HOUR
+    return f"{hours:.0f} hours behind the newest event; the most is {lateness // HOUR} hours (`lateness`)"
+
+
+def _text(raw: bytes) -> Any:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
