@@ -204,13 +204,18 @@ class Partition:
     def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
         """Decide the events of a batch in order."""
         decider, hot, touched, live = self.decider, self._hot, self._touched, self.options.clock == "wall"
-        self._load({item[0].account for item in taken})
-        decide, last = decider.decide, -1
+        decide, last, loaded = decider.decide, -1, False
         begun = len(self._window)
         self._window += taken
         for index, (event, _, _, _, clock) in enumerate(taken):
             name = event.account
-            account = touched[name] = hot[name]
+            account = hot.get(name)
+            if account is None:
+                if not loaded:  # all that this batch lacks, in one go
+                    loaded = True
+                    self._load({item[0].account for item in taken})
+                account = hot[name]
+            touched[name] = account
             if clock != last:
                 last = clock
                 decider.set_clock(clock, behind=live and behind(clock))

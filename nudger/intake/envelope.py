@@ -17,7 +17,7 @@ import xxhash
 from nudger.core import calendar
 from nudger.core.event import PROFILE, Event
 from nudger.errors import EventError
-from nudger.intake.fields import Clean, cleaner, data_type, expected
+from nudger.intake.fields import Amounts, Clean, cleaner, data_type, expected
 from nudger.intake.moment import SECONDS, Times
 
 MOST_BYTES = 64 * 1024
@@ -67,7 +67,7 @@ class Reader:
         union: Any = envelopes[0]
         for envelope in envelopes[1:]:
             union = union | envelope
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(union, float_hook=Decimal).decode
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(union, float_hook=Amounts().__getitem__).decode
         self._plain: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=_number).decode
 
     def read(self, raw: bytes) -> Event | Undeclared:
@@ -119,9 +119,8 @@ class Reader:
 
         def finish(found: Any, account: str) -> Event:
             data, source, name, text = found.data, found.source, found.id, found.time
-            # 2026-03-02T10:00:00Z in a minute that has been read before: nearly every event's time
-            minute = minutes.get(text[:16]) if len(text) == 20 and text[16] == ":" and text[19] == "Z" else None
-            second = seconds.get(text[17:19])
+            # 2026-03-02T10:00 with :00Z, in a minute that has been read before: nearly every event's time
+            minute, second = minutes.get(text[:16]), seconds.get(text[16:])
             at = read(text) if minute is None or second is None else minute + second
             if clean is not None:
                 clean(data)

@@ -46,7 +46,7 @@ _WORDS = {
     "owner": "{ address, name }",
 }
 _INT_MAX = 10**15
-_PLAIN_LENGTH = 11  # so short a number without exponent is in bounds: below 10^11, at most 9 decimals
+_MOST_AMOUNTS = 200_000
 
 
 def data_type(event: str, fields: dict[str, str]) -> type[msgspec.Struct]:
@@ -97,6 +97,19 @@ def exact(name: str, kind: str, value: Any) -> int | Decimal:
     return number
 
 
+class Amounts(dict[str, "int | Decimal"]):
+    """Numbers with a fraction or exponent by their digits, each checked and brought to its one form once.
+
+    A price list is short, so a stream repeats its amounts. Used as the decoder's hook: `amounts["12.50"]`.
+    """
+
+    def __missing__(self, digits: str) -> int | Decimal:
+        if len(self) >= _MOST_AMOUNTS:
+            self.clear()
+        number = self[digits] = exact("number", "number", Decimal(digits))
+        return number
+
+
 Clean = Callable[[Any], None]
 
 
@@ -116,12 +129,8 @@ def cleaner(
     def clean(data: Any) -> None:
         for name, kind in numbers:
             value = getattr(data, name)
-            if value.__class__ is Decimal:
-                text = str(value)
-                if len(text) <= _PLAIN_LENGTH and "E" not in text and text[-1] != "0":
-                    continue  # in bounds and in its one form: nearly every amount there is
-            elif value is None or value is msgspec.UNSET:
-                continue
+            if value.__class__ is Decimal or value is None or value is msgspec.UNSET:
+                continue  # a Decimal comes from `Amounts`, which has checked it
             setattr(data, name, exact(name, kind, value))
         for name, kind in others:
             value = getattr(data, name)

@@ -9,8 +9,8 @@ from nudger.errors import EventError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)?", re.ASCII)
-#: The seconds of a minute as written, in ms.
-SECONDS = {f"{second:02}": second * 1000 for second in range(60)}
+#: How a plain UTC time ends after its minute -> ms.
+SECONDS = {f":{second:02}Z": second * 1000 for second in range(60)}
 _MOST_MINUTES = 50_000
 
 

@@ -24,7 +24,8 @@ class SeenIds:
         self._current: dict[int, int] = {}
         self._number = -1
         self._older: list[dict[int, int]] = []
-        self._new: dict[int, int] = {}
+        self._keys: list[int] = []
+        self._contents: list[int] = []
         self.floor = 0
 
     @property
@@ -52,7 +53,8 @@ class SeenIds:
                     break
             else:
                 self._current[key] = content
-                self._new[key] = content
+                self._keys.append(key)
+                self._contents.append(content)
                 return True
         if held != content:
             raise EventError("id_reused", "an event with this id has been counted with other content")
@@ -66,13 +68,13 @@ class SeenIds:
 
     def pack(self, stream: int) -> tuple[int, bytes] | None:
         """Return (generation, packed ids) added since the last call, for the commit; None when there are none."""
-        if not self._new:
+        if not self._keys:
             return None
-        keys, contents = array("Q", self._new), array("I", self._new.values())
+        keys, contents = array("Q", self._keys), array("I", self._contents)
         if sys.byteorder == "big":  # the record is little-endian everywhere
             keys.byteswap()
             contents.byteswap()
-        self._new = {}
+        self._keys, self._contents = [], []
         return stream // self._length, keys.tobytes() + contents.tobytes()
 
     def restore(self, generation: int, ids: bytes) -> None:

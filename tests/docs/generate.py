@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.contracts import BreakingChange, documents
-from tests.docs.pages import filled, pages, parts_of
+from tests.docs.pages import ROOT, filled, pages, parts_of
 from tests.docs.tables import PARTS
 
 
@@ -38,7 +38,7 @@ def main() -> int:
         if not path.exists() or path.read_text("utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-            print(f"written: {path}")
+            print(f"written: {path.relative_to(ROOT)}")
     return 0
 
 

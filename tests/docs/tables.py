@@ -311,7 +311,7 @@ def verdict_reasons() -> dict[str, list[str]]:
             word, reason = (*node.args, None, None)[:2]
             if isinstance(word, ast.Constant) and (text := _template(reason)):
                 found.setdefault(str(word.value), []).append(text)
-    return found
+    return {word: sorted(set(reasons)) for word, reasons in found.items()}
 
 
 def _template(node: ast.expr | None) -> str:

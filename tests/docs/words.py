@@ -46,7 +46,7 @@ KEYS: Final[dict[type[BaseModel], Model]] = {
     s.CatalogKeys: Model(
         "`catalog`",
         {
-            "currency": Key("The currency of all prices, three capitals.", "text of three capitals"),
+            "currency": Key("The currency of all prices.", "text of three capitals"),
             "plans": Key("The plans, each under an id that expressions use."),
             "addons": Key("The add-ons, each under its id."),
             "units": Key("For each unit that plans include or charge: the meter of its use.", "meter"),
@@ -90,8 +90,8 @@ KEYS: Final[dict[type[BaseModel], Model]] = {
     s.StepKeys: Model(
         "a step of `extra: UNIT: steps`",
         {
-            "to": Key("The last unit of this step; left out in the last step only."),
-            "price": Key("Price of each unit within the step."),
+            "to": Key("Up to so many units above the included amount; left out in the last step only."),
+            "price": Key("Price of each unit within this step."),
         },
     ),
     s.AddonKeys: Model(
@@ -144,7 +144,7 @@ KEYS: Final[dict[type[BaseModel], Model]] = {
         {
             "days": Key("Days of the week.", "", "every day"),
             "between": Key(
-                "First minute in, last minute out: at 09:00 mails go out, at 17:00 no more.",
+                "Begin and end of a day's hours: at 09:00 mails go out, at 17:00 no more.",
                 "text `09:00-17:00`",
             ),
             "zone": Key("Whose clock: the account's, or a fixed zone.", "`account` or a zone"),
