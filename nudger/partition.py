@@ -22,7 +22,7 @@ from nudger.core.decide import Decider
 from nudger.core.event import Event
 from nudger.core.rule import RuleBook, Touch, World
 from nudger.core.settle import Decision
-from nudger.core.stages import SLACK, Case
+from nudger.core.stages import SLACK, Case, rule_key
 from nudger.errors import EventError, JournalRefused
 from nudger.intake.envelope import Reader, Undeclared
 from nudger.intake.seen import SeenIds
@@ -37,6 +37,7 @@ _HEADER: Final = bytes([1]) + bytes(8)
 _TICK_ACCOUNTS: Final = 5_000
 _JUMP: Final = 7 * DAY
 _MOST_FAILURES: Final = 100
+_MOST_GONE: Final = 1_000
 
 log = structlog.get_logger()
 
@@ -47,10 +48,11 @@ class PartitionState(msgspec.Struct):
     Attributes:
         stream: Highest event time read (ms). `clock`: never goes back.
         book: Id of the rule book last taken up; `number`: how many were; `since`: stream time at which it was.
+        gone: Names of rules that earlier books had, the latest last.
         lives: Rule name -> (hash of what makes it live anew, number of the book with which it went live).
         floor: Events before this are too late because their ids were forgotten early.
         backfilled: Whether the state was built by a backfill.
-        counts: What became of the records, by word.
+        counts: What became of all records ever read: counted, repeated, set aside, undeclared.
     """
 
     stream: int = 0
@@ -59,6 +61,7 @@ class PartitionState(msgspec.Struct):
     number: int = 0
     since: int = 0
     lives: dict[str, tuple[str, int]] = {}
+    gone: list[str] = []
     floor: int = 0
     backfilled: bool = False
     counts: dict[str, int] = {}
@@ -102,6 +105,7 @@ class Summary:
         self.counts[fate] = self.counts.get(fate, 0) + number
 
 
+_NO_EVENT: Final = Event("", "", 0, None)
 #: One event taken from a batch: the event, its source and position, its bytes, the partition's clock when it was read.
 Taken = tuple[Event, str, int, bytes, int]
 
@@ -119,6 +123,7 @@ class Partition:
         self.seen = SeenIds(options.lateness, SLACK, options.max_ids)
         for record in journal.seen(number):
             self.seen.restore(*record)
+        self.seen.floor = self.state.floor
         if options.backfill and not fresh and not self.state.backfilled:
             raise JournalRefused(
                 "a backfill runs only into an empty state: events older than what has been counted would be missed; "
@@ -131,13 +136,14 @@ class Partition:
         self.out: list[tuple[OutKind, str, bytes]] = []
         self._hot: dict[str, Account] = {}
         self._touched: dict[str, Account] = {}
-        self._window: list[Taken] = []
-        self._failures = 0
+        self._window: list[tuple[list[Taken], Callable[[int], bool]]] = []  # the batches since the last commit
+        self._decided = self._committed = 0  # events, since the start
+        self._failures, self._last_failure = 0, -1
 
     @property
     def pending(self) -> int:
         """How many events have been decided since the last commit."""
-        return len(self._window)
+        return self._decided - self._committed
 
     @property
     def touched(self) -> int:
@@ -171,13 +177,14 @@ class Partition:
         state, lateness = self.state, self.options.lateness
         read, add, live = reader.read, self.seen.add, self.options.clock == "wall"
         source = run.source
-        stream, floor = state.stream, max(state.floor, self.seen.floor)
+        stream, seen = state.stream, self.seen
         clock = state.clock
         repeats = 0
         for position, raw in enumerate(run.values, start=run.first):
             try:
                 event = read(raw)
                 if type(event) is Undeclared:
+                    self._fate("undeclared", 1, summary)
                     summary.undeclared[event.type] = summary.undeclared.get(event.type, 0) + 1
                     continue
                 assert isinstance(event, Event)
@@ -189,7 +196,7 @@ class Partition:
                         summary.add("jumps")
                     stream = at
                     clock = max(clock, min(stream, wall) if live else stream)
-                elif at < stream - lateness or at < floor:
+                elif at < stream - lateness or at < seen.floor:
                     raise EventError("too_late", _too_late(at, stream, lateness))
                 if add(event.key, event.content, stream):
                     taken.append((event, source, position, raw, clock))
@@ -198,15 +205,13 @@ class Partition:
             except EventError as error:
                 self._set_aside(run.source, position, raw, error.code, error.reason, summary)
         state.stream, state.clock = stream, clock
-        if repeats:
-            summary.add("repeated", repeats)
+        self._fate("repeated", repeats, summary)
 
     def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
         """Decide the events of a batch in order."""
         decider, hot, touched, live = self.decider, self._hot, self._touched, self.options.clock == "wall"
         decide, last, loaded = decider.decide, -1, False
-        begun = len(self._window)
-        self._window += taken
+        self._window.append((taken, behind))
         for index, (event, _, _, _, clock) in enumerate(taken):
             name = event.account
             account = hot.get(name)
@@ -222,11 +227,12 @@ class Partition:
             try:
                 decisions = decide(name, account, event)
             except Exception:
-                self._failed(begun + index, summary)
+                self._failed(index, summary)
                 continue
             if decisions:
-                self._put_out(decisions, taken[index], summary)
-        summary.add("counted", len(taken))
+                self._put_out(decisions, taken[index])
+        self._decided += len(taken)
+        self._fate("counted", len(taken), summary)
 
     def tick(self, summary: Summary, *, behind: bool = False, final: bool = False) -> bool:
         """Fire the timers that are due of accounts not touched since the last commit; tell whether there were any."""
@@ -240,7 +246,7 @@ class Partition:
             account = self._touched[name] = self._hot[name]
             decisions = self.decider.tick(name, account)
             if decisions:
-                self._put_out(decisions, None, summary)
+                self._put_out(decisions, None)
         return bool(names)
 
     def commit_part(self, summary: Summary) -> CommitPart | None:
@@ -253,11 +259,12 @@ class Partition:
         if not states and not self.positions and ids is None:
             return None
         states.update(self._counts(summary))
-        self.state.floor = max(self.state.floor, self.seen.floor)
+        self.state.floor = self.seen.floor
         states[PARTITION_KEY] = _HEADER + msgspec.msgpack.encode(self.state)
         part = CommitPart(self.number, self.positions, states, Seen(*ids) if ids else None, self.seen.oldest)
         if len(self._hot) > MOST_HOT:
             self._hot = self._touched
+        self._committed = self._decided
         self._touched, self._window, self.positions = {}, [], {}
         return part
 
@@ -280,38 +287,53 @@ class Partition:
         return Account(world.layout, meters, closed, book=world.number)
 
     def _failed(self, index: int, summary: Summary) -> None:
-        """Set one event aside that the core could not decide, with its account as it was before."""
-        event, source, position, raw, _ = self._window[index]
-        name = event.account
+        """Set one event of the last batch aside that the core could not decide, with its account as it was before."""
+        batch = self._window[-1][0]
+        event, source, position, raw, _ = batch[index]
         log.error("event.failed", source=source, position=position, error=traceback.format_exc())
-        self._failures += 1
+        number = self._decided + index
+        self._failures = self._failures + 1 if number == self._last_failure + 1 else 1
+        self._last_failure = number
         if self._failures >= _MOST_FAILURES:
-            raise JournalRefused(f"{_MOST_FAILURES} events could not be decided; the log has the details")
-        decider = self.decider
-        key = ACCOUNT_KEY + name
-        account = self._account(name, self.journal.load(self.number, [key])[key])
-        self._hot[name] = self._touched[name] = account
-        tally = decider.take_tally()
-        # What had been done to this account since the last commit, once more; its decisions are out already.
-        for earlier, _, _, _, clock in self._window[:index]:
-            if earlier.account == name:
-                decider.set_clock(clock)
-                decider.decide(name, account, earlier)
-        decider.give_back(tally)
-        self._window[index] = (Event("", "", 0, None), source, position, b"", 0)
+            raise JournalRefused(f"{_MOST_FAILURES} events in a row could not be decided; the log has the details")
+        self._do_again(event)
+        batch[index] = (_NO_EVENT, source, position, b"", 0)
         self.seen.remove(event.key)
-        summary.add("counted", -1)
+        self._fate("counted", -1, summary)
         reason = "nudger failed on this event; the log has the details"
         self._set_aside(source, position, raw, "internal_error", reason, summary)
 
+    def _do_again(self, failed: Event) -> None:
+        """Take an account from its committed bytes and do again what came before *failed*; its decisions are out."""
+        decider, name, key = self.decider, failed.account, ACCOUNT_KEY + failed.account
+        account = self._account(name, self.journal.load(self.number, [key])[key])
+        self._hot[name] = self._touched[name] = account
+        tally, live = decider.take_tally(), self.options.clock == "wall"
+        for taken, behind in self._window:
+            for event, _, _, _, clock in taken:
+                if event is failed:
+                    break
+                if event.account == name:
+                    decider.set_clock(clock, behind=live and behind(clock))
+                    decider.decide(name, account, event)
+        decider.give_back(tally)
+
+    def _fate(self, fate: str, number: int, summary: Summary) -> None:
+        """Count records of one fate, for this run and for the state's whole life."""
+        if number:
+            summary.add(fate, number)
+            self.state.counts[fate] = self.state.counts.get(fate, 0) + number
+
     def _set_aside(self, source: str, position: int, raw: bytes, code: str, reason: str, summary: Summary) -> None:
+        self._fate("set aside", 1, summary)
         summary.dead_letters[code] = summary.dead_letters.get(code, 0) + 1
         letter = {"code": code, "reason": reason, "at": f"{source}:{position}", "value": _text(raw)}
         self.out.append(("dead-letter", f"{source}:{position}", msgspec.json.encode(letter)))
 
-    def _put_out(self, decisions: list[Decision], item: Taken | None, summary: Summary) -> None:
-        where = f"{item[1]}:{item[2]}" if item is not None else "timer"
+    def _put_out(self, decisions: list[Decision], item: Taken | None) -> None:
+        position = f"{item[1]}:{item[2]}" if item is not None else "timer"
         for decision in decisions:
+            where = "timer" if decision.by_timer else position
             if decision.message is not None:
                 self.out.append(("nudge", decision.account, decision.message))
             self.out.append(("decision", decision.account, decision_record(decision, self.state.book, where)))
@@ -341,15 +363,18 @@ def take_up(state: PartitionState, book: RuleBook, options: Options, *, fresh: b
     for rule in book.rules:
         life, _ = kept = held.get(rule.name, ("", 0))
         state.lives[rule.name] = kept if life == rule.life else (rule.life, born)
+    removed = [name for name in held if name not in state.lives]
+    state.gone = [name for name in dict.fromkeys([*state.gone, *removed]) if name not in state.lives][-_MOST_GONE:]
     return World(
         book,
-        state.number,
-        {rule.key: state.lives[rule.name][1] for rule in book.rules},
-        state.since,
-        options.clock == "events",
-        options.settle,
-        {rule.key: rule for rule in book.rules},
-        book.layout,
+        number=state.number,
+        lives={rule.key: state.lives[rule.name][1] for rule in book.rules},
+        since=state.since,
+        timers_at_due=options.clock == "events",
+        settle=options.settle,
+        by_key={rule.key: rule for rule in book.rules},
+        gone={rule_key(name): name for name in state.gone},
+        layout=book.layout,
     )
 
 

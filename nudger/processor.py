@@ -19,8 +19,8 @@ from nudger.partition import Options, Partition, Summary
 #: While a backlog is read, a commit is made when so many events, or changed accounts, are in hand.
 COMMIT_EVENTS: Final = 50_000
 COMMIT_ACCOUNTS: Final = 100_000
-#: And at the latest after so many seconds.
-COMMIT_SECONDS: Final = 2.0
+#: And at the latest after so many seconds, where the wall clock counts; else only the input decides.
+COMMIT_SECONDS: Final = 0.5
 
 
 class Processor:
@@ -53,9 +53,9 @@ class Processor:
             self._move_clock(partition, part, batch.wall)
         if self._is_time(batch):
             for number, partition in self.partitions.items():
-                caught_up = next((part.caught_up for part in batch.parts if part.partition == number), True)
+                caught_up = next((part.caught_up for part in batch.parts if part.partition == number), False)
                 self._tick(partition, batch.wall, caught_up=caught_up)
-            self._commit()
+            self.commit()
         return not batch.ended
 
     def _is_time(self, batch: Batch) -> bool:
@@ -67,7 +67,7 @@ class Processor:
         return (
             sum(partition.pending for partition in self.partitions.values()) >= COMMIT_EVENTS
             or sum(partition.touched for partition in self.partitions.values()) >= COMMIT_ACCOUNTS
-            or time.monotonic() - self._committed >= COMMIT_SECONDS
+            or (self.options.clock == "wall" and time.monotonic() - self._committed >= COMMIT_SECONDS)
         )
 
     def finish(self) -> None:
@@ -78,17 +78,24 @@ class Processor:
         last = max(last, self.options.until or 0)
         for partition in self.partitions.values():
             partition.state.clock = max(partition.state.clock, last)
-        self._commit()
-        while last and any([partition.tick(self.summary, final=True) for partition in self.partitions.values()]):
-            self._commit()
+        self.commit()
+        while last and self._tick_all(final=True):
+            self.commit()
         self.summary.clock = last
 
     def move_to(self, at: int) -> None:
         """With the events' clock, let time pass to *at* (ms) and fire the timers due before it."""
         for partition in self.partitions.values():
             partition.state.clock = max(partition.state.clock, at)
-        while any([partition.tick(self.summary) for partition in self.partitions.values()]):
-            self._commit()
+        while self._tick_all():
+            self.commit()
+
+    def _tick_all(self, *, final: bool = False) -> bool:
+        """Tick every partition once; tell whether any had something due."""
+        due = False
+        for partition in self.partitions.values():
+            due |= partition.tick(self.summary, final=final)
+        return due
 
     def _assign(self, batch: Batch) -> None:
         for number in batch.revoked:
@@ -109,7 +116,8 @@ class Processor:
         clock = partition.state.clock
         partition.tick(self.summary, behind=live and wall - clock > SLACK)
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Commit what is in hand, if anything is."""
         parts, out = [], list[tuple[OutKind, str, bytes]]()
         for partition in self.partitions.values():
             part = partition.commit_part(self.summary)

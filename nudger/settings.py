@@ -51,8 +51,8 @@ class Links(_Table):
     @classmethod
     def _long_enough(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, secret in value.items():
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
-                raise ValueError(f"the key id {name!r} may have letters, digits, - and _")
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", name):
+                raise ValueError(f"the key id {name!r} has 1 to 16 letters, digits, - and _")
             if len(secret.get_secret_value()) < 32:
                 raise ValueError(f"the key {name!r} is shorter than 32 characters")
         return value
@@ -69,7 +69,7 @@ class Mail(_Table):
         if value:
             found = _SENDER.fullmatch(value)
             address = (found["address"] or found["bare"]) if found else ""
-            if not valid_address(address):
+            if not valid_address(address) or len(value) > 200 or not value.isprintable():
                 raise ValueError("expected a name and one address, such as Acme <growth@acme.example>")
         return value
 

@@ -1,6 +1,6 @@
 """Turn the CDNOW purchase file into events sorted by time, and an accounts file with every customer as a guest.
 
-    python examples/cdnow/adapter.py FILE[.gz] --out FOLDER
+python examples/cdnow/adapter.py FILE[.gz] --out FOLDER
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def purchases(lines: Iterable[str]) -> Iterator[tuple[str, str, int, str, int]]:
 def event(date: str, customer: str, line: int, dollars: str, discs: int) -> str:
     """Return one purchase as an event; 215 rows repeat another one, so its line is part of the id."""
     data = f'{{"amount":{dollars},"discs":{discs}}}'
-    return f'{{"id":"line-{line}","type":"purchase.made","account":"{customer}","time":"{date}T12:00:00Z","data":{data}}}'
+    return (
+        f'{{"id":"line-{line}","type":"purchase.made","account":"{customer}","time":"{date}T12:00:00Z","data":{data}}}'
+    )
 
 
 def write(source: Path, folder: Path) -> tuple[int, int]:

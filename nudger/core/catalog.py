@@ -140,7 +140,8 @@ class Catalog:
         amount = self.published(account, now)
         if amount is None:
             return None
-        return (Decimal(amount) if amount.__class__ is int else amount).quantize(self.smallest, ROUND_HALF_UP)
+        exact = amount if isinstance(amount, Decimal) else Decimal(amount)
+        return exact.quantize(self.smallest, ROUND_HALF_UP)
 
     def bill_on(self, plan: Plan | None, account: Account, now: int, *, last: bool = False) -> Money | None:
         """Return this cycle's usage priced on *plan*; with *last*, on the larger one of this cycle's and the last's.
@@ -226,18 +227,33 @@ class Catalog:
     def best_plan(self, account: Account, now: int, features_used: tuple[str, ...] | None) -> Plan | None:
         """Return the plan with the lowest bill that covers the usage; the own one where bills are equal."""
         own = self.own(account)
-        bill = self.bill_on(own, account, now) if own else None
-        if own is None or bill is None:
+        if own is None:
             return None
-        best, gain = own, Decimal(0)
+        known = self.bill_on(own, account, now) is not None
+        if not known and not self._outgrown(own, account, now):
+            return None
+        best, gain, least = own if known else None, Decimal(0), UNLIMITED
         for plan in self.reachable(account):
             lost = set(own.features) - set(plan.features)
             if lost and (features_used is None or lost & set(features_used)):
                 continue
             mine, theirs = self.comparable(plan, account, now)
-            if mine is not None and theirs is not None and mine - theirs > gain:
-                best, gain = plan, mine - theirs
+            if theirs is None:
+                continue
+            if known:
+                if mine is not None and mine - theirs > gain:
+                    best, gain = plan, mine - theirs
+            elif theirs < least:  # the own plan does not cover the use: it is skipped as any other
+                best, least = plan, theirs
         return best
+
+    def _outgrown(self, own: Plan, account: Account, now: int) -> bool:
+        """Tell whether the use is known to lie above what the own plan includes, where it sells nothing extra."""
+        for unit, included in own.includes.items():
+            used = self._used(unit, account, now, last=False)
+            if used is not None and used > included and unit not in own.extra:
+                return True
+        return False
 
     def includes_more(self, plan: Plan, own: Plan, unit: str) -> bool:
         """Tell whether *plan* includes more of *unit* than the own plan does."""

@@ -10,11 +10,12 @@ The account that is passed in belongs to the caller; it is changed in place and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nudger.core import calendar, meter
 from nudger.core.account import Absence, Account, RuleState
-from nudger.core.event import PROFILE, Event, keep
+from nudger.core.event import PROFILE, Event, keep, without_gaps
 from nudger.core.rule import Rule, Touch, World
 from nudger.core.settle import Decision, Tally, count, record, settle
 from nudger.core.stages import Case, Moment, hash64
@@ -43,6 +44,8 @@ class Decider:
         self._account_id = ""
         self._account = Account(b"", [], [])
         self._now = 0
+        self._at = 0  # what the decisions of the moment in hand are dated by: the clock, or a timer's due instant
+        self._moved = False  # a cycle or month has turned since the rules of this account were last read again
         self._decisions: list[Decision] = []
         self.world = world
         self._home = world.book.catalog.currency
@@ -52,6 +55,7 @@ class Decider:
             for event, touch in world.book.touches.items()
             if event != PROFILE and not (touch.triggered or touch.starts or touch.cancels)
         }
+        self._dated = [rule for rule in world.book.rules if rule.starts is not None and rule.trigger is None]
         self._quiet = dict.fromkeys(self._conditions, 0)
         self._folds = {event: touch.folds for event, touch in world.book.touches.items() if event != PROFILE}
 
@@ -63,7 +67,7 @@ class Decider:
         """Fold *event* into *account* and answer every rule it fires; return the changes of verdict."""
         world, kind, time = self.world, event.type, event.time
         now = time if time > account.touched else account.touched
-        if kind == PROFILE or account.rules or account.absences or account.book != world.number:
+        if kind == PROFILE or account.rules or account.absences or account.book != world.number or self._dated:
             return self._decide_slowly(account_id, account, event, now)
         if now >= account.cycle_end or now >= account.month_end:
             move(account, world, now)
@@ -82,6 +86,7 @@ class Decider:
                 self._quiet[kind] += 1
                 return _NOTHING
         self._account_id, self._account, self._now, self._decisions = account_id, account, now, []
+        self._at = self.clock
         touch = world.book.touches.get(kind)
         if touch is not None:
             self._evaluate(event, touch)
@@ -107,12 +112,16 @@ class Decider:
 
     def _decide_profile(self, event: Event, touch: Touch | None) -> list[Decision]:
         account = self._account
-        touch = self._fold_profile(event, touch)
+        touched = self._fold_profile(event, touch)
         if event.time:  # a row of an accounts file before any event says what is, not that something happened
+            if touch is not None:
+                event = without_gaps(event)
+                for fold in touch.folds:
+                    fold(account, event, self._home)
             account.touched = self._now
             if not account.first or event.time < account.first:
                 account.first = event.time
-            self._evaluate(event, touch)
+            self._evaluate(event, touched)
         return self._decisions
 
     def tick(self, account_id: str, account: Account) -> list[Decision]:
@@ -140,11 +149,14 @@ class Decider:
 
     def _advance(self, until: int) -> None:
         account = self._account
-        self._now = account.touched
+        self._now, self._at, self._moved = account.touched, self.clock, False
         if account.book != self.world.number:
             self._take_up_book()
+        for rule in self._dated:
+            self._begin(rule, until)
         if account.absences or account.rules:
             self._fire_timers()
+            self._at = self.clock
         if account.rules:
             self._reread(max(until, account.touched))
 
@@ -152,12 +164,15 @@ class Decider:
         """Carry the meters over and give rules that went live since then a first reading, on the old state."""
         account, world = self._account, self.world
         if account.layout != world.layout:
-            meter.relay(account, world.layout, world.book.meters, world.since)
+            new = meter.relay(account, world.layout, world.book.meters, world.since)
+            if account.cycle_end and move(account, world, world.since):  # it was silent over the turn of a period
+                self._moved = True
+                meter.begin(account, new, world.since)
         for key in [key for key in account.rules if key not in world.by_key]:
             wait = account.rules.pop(key).wait
             if wait is not None:
                 gone = Verdict("cancelled", "rule gone")
-                name = wait.event.type or f"#{key:08x}"
+                name = world.gone.get(key, f"#{key:08x}")
                 self._decisions.append(Decision(self._account_id, name, "", gone, self.clock, self._now, wait.crossing))
         account.absences = [item for item in account.absences if item.rule in world.by_key]
         for rule in world.book.rules:
@@ -166,6 +181,17 @@ class Decider:
                 state.unread, state.armed = True, False
                 self._first_reading(rule, state, rule.when.value(account, None, self._now, None))
         account.book = world.number
+
+    def _begin(self, rule: Rule, until: int) -> None:
+        """On its first day a rule goes live anew, for accounts older than that day."""
+        account = self._account
+        assert rule.starts is not None
+        begins = calendar.midnight(rule.starts, zone_of(account, self.world))
+        if rule.when is not None and account.first < begins and account.touched < begins <= until and account.first:
+            self._moved = move(account, self.world, begins) or self._moved
+            state = account.rules.setdefault(rule.key, RuleState())
+            state.unread, state.armed = True, False
+            self._first_reading(rule, state, rule.when.value(account, None, begins, None))
 
     def _first_reading(self, rule: Rule, state: RuleState, answer: bool | None) -> None:
         """Settle a rule's first known reading for an account older than it: `start` decides about a yes."""
@@ -185,14 +211,16 @@ class Decider:
     def _fire_timers(self) -> None:
         """Fire what is due by the clock, in due order; what falls due together is one moment."""
         account, world = self._account, self.world
+        before = len(self._decisions)
         limit = self.clock - world.settle + (1 if self.final else 0)
         while True:
             due = _soonest(account)
             if due is None or due >= limit:
+                self._decisions[before:] = [replace(found, by_timer=True) for found in self._decisions[before:]]
                 return
-            at = due if world.timers_at_due else self.clock
+            at = self._at = due if world.timers_at_due else self.clock
             self._now = max(account.touched, at)
-            self._reread(self._now, waiting=False)
+            self._reread(self._now, due)
             account.touched = self._now
             moment = self._moment(at)
             cases = self._due_absences(due, moment) + [
@@ -213,18 +241,20 @@ class Decider:
             cases.append(Case(rule, moment, state, event, f"t:{due}:{item.same}", due))
         return cases
 
-    def _reread(self, until: int, *, waiting: bool = True) -> None:
+    def _reread(self, until: int, due: int = 0) -> None:
         """Read the rules that are used up, or wait, once more just before the event, with windows and cycles moved on.
 
-        A bill that the new cycle has set back reads no here, so that the event itself can be a crossing. What waits
-        is left alone where it is about to be taken up (`waiting` false).
+        A bill that the new cycle has set back reads no here, so that the event itself can be a crossing. What is about
+        to be taken up, because it is *due*, is left alone.
         """
         account = self._account
-        moved = move(account, self.world, until)
-        self._now = until
+        moved = move(account, self.world, until) or self._moved
+        self._now, self._moved = until, False
         for key, state in list(account.rules.items()):
-            rule = self.world.by_key[key]
-            if (state.armed and (state.wait is None or not waiting)) or rule.when is None or rule.trigger is not None:
+            rule, wait = self.world.by_key[key], state.wait
+            if rule.when is None or rule.trigger is not None or (state.armed and wait is None):
+                continue
+            if wait is not None and wait.look_at == due:
                 continue
             if rule.when.steady and not moved:
                 continue
@@ -248,9 +278,14 @@ class Decider:
                 account.plan_changed = now
                 self._cancel_plan_offers()
         if "anchor_day" in changed or "zone" in changed:
+            if not account.first:  # nothing has happened yet: its first cycle is that of its own anchor and zone
+                account.cycle_end = account.month_end = 0
+                move(account, self.world, now)
             move_edges(account, self.world, now)
-        if "cycle_started_at" in changed and event.data.cycle_started_at is not None:
-            start_cycle(account, self.world, event.data.cycle_started_at, now)
+        begun = event.data.cycle_started_at if "cycle_started_at" in changed else None
+        if begun is not None and start_cycle(account, self.world, begun, now):
+            self._moved = True
+            self._reread(now)
         touches = [book.by_trait[name] for name in changed if name in book.by_trait]
         if touch is not None:
             touches.append(touch)
@@ -363,7 +398,7 @@ class Decider:
     def _say(self, rule: Rule, state: RuleState, verdict: Verdict) -> None:
         count(self._tally, rule.key, verdict.word)
         numbers = rule.when.trace(self._account, None, self._now, None) if rule.when and not rule.trigger else []
-        self._decisions.append(record(self._account_id, rule, state, verdict, self.clock, self._now, tuple(numbers)))
+        self._decisions.append(record(self._account_id, rule, state, verdict, self._at, self._now, tuple(numbers)))
 
     def _say_again(self, rule: Rule, state: RuleState) -> None:
         """Still yes since a crossing that is used up, or since before the rule went live."""
@@ -408,9 +443,11 @@ def _start_absence(account: Account, event: Event, rule: Rule) -> None:
     assert trigger.same is not None
     if trigger.where is not None and not trigger.where(event):
         return
-    same = trigger.same(event)
+    same, due = trigger.same(event), event.time + trigger.within
+    if any(item.rule == rule.key and item.same == same and item.due > due for item in account.absences):
+        return  # a late start, older than the one whose clock runs
     others = [item for item in account.absences if item.rule != rule.key or item.same != same]
     mine = [item for item in others if item.rule == rule.key]
     if len(mine) >= MOST_ABSENCES:
         others.remove(min(mine, key=lambda item: item.due))
-    account.absences = [*others, Absence(rule.key, same, event.time + trigger.within, keep(event))]
+    account.absences = [*others, Absence(rule.key, same, due, keep(event))]

@@ -239,9 +239,12 @@ def _fold_running(meter: Meter) -> Fold:
         if where is not None and not where(event):
             return
         foreign = _is_foreign(meter, account, event, home)
-        slot = account.meters[index]
+        slot: Any = account.meters[index]
         if stepwise:
             account.meters[index] = _in_step(slot, meter, event, foreign)
+        elif foreign and days:  # `last`: unknown until a later amount comes, or this one leaves the window
+            if not slot or event.time >= slot[0]:
+                account.meters[index] = [event.time, None]
         else:
             account.meters[index] = None if foreign else change(slot, meter, event)
 
@@ -327,11 +330,12 @@ def closed_reader(meter: Meter) -> Read:
 # --- another rule book ----------------------------------------------------------------------------
 
 
-def relay(account: Account, layout: bytes, meters: tuple[Meter, ...], since: int) -> None:
-    """Carry an account's meters over to another book's *layout*; new ones begin at *since* (ms)."""
+def relay(account: Account, layout: bytes, meters: tuple[Meter, ...], since: int) -> list[Meter]:
+    """Carry an account's meters over to another book's *layout*; return the new ones, which begin at *since* (ms)."""
     width = 5
     old_ids = [account.layout[at : at + width] for at in range(0, len(account.layout), width)]
-    values: dict[bytes, tuple[Slot, Slot]] = {item.slot_id: (item.value, item.closed) for item in account.carried}
+    carried = [item for item in account.carried if item.drop_at > since]
+    values: dict[bytes, tuple[Slot, Slot]] = {item.slot_id: (item.value, item.closed) for item in carried}
     closed_at = 0
     for slot_id, value in zip(old_ids, account.meters, strict=True):
         closed: Slot = None
@@ -339,7 +343,8 @@ def relay(account: Account, layout: bytes, meters: tuple[Meter, ...], since: int
             closed = account.closed[closed_at]
             closed_at += 1
         values[slot_id] = (value, closed)
-    deadlines = {item.slot_id: item.drop_at for item in account.carried}
+    deadlines = {item.slot_id: item.drop_at for item in carried}
+    new = [meter for meter in meters if meter.slot_id not in values]
     account.meters, account.closed = [], []
     for meter in meters:
         value, closed = values.pop(meter.slot_id, (meter.fresh(since), None))
@@ -349,9 +354,17 @@ def relay(account: Account, layout: bytes, meters: tuple[Meter, ...], since: int
     account.carried = [
         Carried(slot_id, deadlines.get(slot_id, since + CARRY_MS), value, closed)
         for slot_id, (value, closed) in values.items()
-        if deadlines.get(slot_id, since + CARRY_MS) > since
     ]
     account.layout = layout
+    return new
+
+
+def begin(account: Account, meters: list[Meter], since: int) -> None:
+    """Begin to count *meters* at *since* (ms) in the account's running periods, which they have not seen whole."""
+    for meter in meters:
+        account.meters[meter.index] = meter.fresh(since)
+        if meter.closed_index >= 0:
+            account.closed[meter.closed_index] = None
 
 
 #: Set in the last byte of a slot id when the meter also keeps its last closed period.

@@ -232,6 +232,7 @@ class World:
         since: Stream time at which this book was taken up; new meters are counted from here.
         timers_at_due: With the events' clock a timer fires at its due instant, with the wall clock at the clock.
         settle: How long after it is due a timer is read (ms).
+        gone: Key -> name of rules that earlier books had.
     """
 
     book: RuleBook
@@ -241,4 +242,5 @@ class World:
     timers_at_due: bool = True
     settle: int = 0
     by_key: dict[int, Rule] = field(default_factory=dict)
+    gone: dict[int, str] = field(default_factory=dict)
     layout: bytes = b""

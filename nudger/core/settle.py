@@ -29,6 +29,7 @@ class Decision:
         at: The clock (ms). `now`: the event's or due time.
         crossing: What opened it, "" when nothing did.
         numbers: Every name read and its value, as text.
+        by_timer: No event brought it about, but an instant that had come.
         wait: What waits now, if anything. `nudge`: the nudge's id and `message`: what the renderer made, when sent.
     """
 
@@ -41,6 +42,7 @@ class Decision:
     crossing: str
     numbers: Numbers = ()
     wait: Wait | None = None
+    by_timer: bool = False
     nudge: str | None = None
     message: Any = None
 
@@ -80,7 +82,7 @@ def _remember(case: Case, verdict: Verdict) -> bool:
         state.not_before = calendar.next_day(moment.clock, moment.tz)
     same = WORDS[state.verdict] == verdict.word and state.reason == verdict.reason
     goes_on = waited is not None and state.wait is not None and waited.crossing == state.wait.crossing
-    if same and (goes_on or verdict.outcome in (Outcome.STOPPED, Outcome.NO)):
+    if same and (goes_on or verdict.outcome in (Outcome.SPENT, Outcome.STOPPED, Outcome.NO)):
         return False
     state.verdict, state.reason, state.since = NUMBERS[verdict.word], verdict.reason, moment.now
     return True
@@ -107,7 +109,9 @@ def _count_emission(case: Case, verdict: Verdict) -> None:
     """An emission counts in the rule's limits; what was sent, or withheld by lot, in the caps too."""
     state, moment = case.state, case.moment
     state.count += 1
-    most = max((limit.most for limit in case.rule.limits), default=1)
+    group = case.rule.group
+    counting = [case.rule] if group is None else [rule for rule in moment.book.rules if rule.group == group]
+    most = max((limit.most for rule in counting for limit in rule.limits), default=1)
     state.fired = [*state.fired, moment.clock][-most:]
     if verdict.word != "shadow" and moment.book.policy.caps:
         assert case.person is not None
@@ -138,13 +142,14 @@ def _decision(case: Case, verdict: Verdict) -> Decision:
         case.crossing,
         numbers_of(case),
         case.state.wait,
+        False,
         nudge_id(rule.name, moment.account_id, case.crossing) if sent else None,
         case.message,
     )
 
 
 def numbers_of(case: Case) -> Numbers:
-    """Return what was compared, once per case: every name that `when` read, the rule's own `let` names, its offer's figures."""
+    """Return what was compared, once per case: what `when` read, the rule's `let` names, its offer's figures."""
     if case.numbers is not None:
         return case.numbers
     rule, moment = case.rule, case.moment

@@ -7,7 +7,7 @@ through the stages together, since some stages choose between them. The first st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
@@ -18,7 +18,7 @@ from nudger.core.account import Account, RuleState, Sent, Wait
 from nudger.core.contact import Contact, valid_address
 from nudger.core.event import Event
 from nudger.core.rule import Cap, Limit, Offer, Rule, RuleBook
-from nudger.core.verdict import Verdict
+from nudger.core.verdict import WORDS, Verdict
 
 #: While the clock is further than this behind the wall, nudges wait (catch-up); events further ahead are set aside.
 SLACK = 10 * calendar.MINUTE
@@ -97,6 +97,11 @@ def hash64(*parts: str) -> int:
     return int.from_bytes(hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big")
 
 
+def rule_key(name: str) -> int:
+    """Return the number under which an account's state remembers a rule."""
+    return hash64("rule", name) & 0x7FFFFFFF
+
+
 def nudge_id(rule: str, account: str, crossing: str) -> str:
     """Return the nudge's id: a hash of rule, account and crossing, so that a repeat is the same message."""
     return hashlib.blake2b("\x1f".join((rule, account, crossing)).encode(), digest_size=16).hexdigest()
@@ -109,16 +114,23 @@ def still_true(case: Case) -> Verdict | None:
     """`when`: for what waits, on today's numbers; what is new has just read yes."""
     when = case.rule.when
     if when is None:
-        return None
+        return in_time(case)
     if case.notes is not None:
         case.note("when", when.text, when.trace(case.moment.account, case.event, case.moment.now, None))
     answer = case.read(when.value)
     if answer is True:
-        return None
+        return in_time(case)
     if answer is None:  # ends no wait: only a no does
         word = "unknown" if case.wait is None else "held"
         return Verdict(word, missing(case, when.trace))
     return Verdict("lapsed", "no longer true") if case.wait is not None else Verdict("not_met")
+
+
+def in_time(case: Case) -> Verdict | None:
+    """What waits and is looked at only after its hold, such as after a standstill, is not sent any more."""
+    if case.wait is not None and case.moment.clock > case.deadline:
+        return Verdict("lapsed", "hold over")
+    return None
 
 
 def missing(case: Case, trace: Callable[..., list[tuple[str, str]]]) -> str:
@@ -251,7 +263,10 @@ def find_person(case: Case) -> Verdict | None:
 def _period_start(limit: Limit, moment: Moment) -> int:
     """Return the first instant that still counts for a limit."""
     if limit.unit == "cycle":
-        return calendar.cycle(moment.clock, moment.account.anchor_day, moment.tz)[0]
+        account, clock = moment.account, moment.clock
+        if account.cycle_start <= clock < account.cycle_end:
+            return account.cycle_start  # which billing may have begun on another day
+        return calendar.cycle(clock, account.anchor_day, moment.tz)[0]
     if limit.unit == "month":
         return calendar.cycle(moment.clock, 1, moment.tz)[0]
     return calendar.midnight(calendar.day_of(moment.clock, moment.tz) - limit.days + 1, moment.tz)
@@ -268,7 +283,9 @@ def within_limits(case: Case) -> Verdict | None:
     moment, states = case.moment, [case.state]
     if case.rule.group is not None:
         for other in moment.book.rules:
-            if other.group == case.rule.group and other is not case.rule and other.priority >= case.rule.priority:
+            if other.group != case.rule.group or other is case.rule or other.status == "shadow":
+                continue  # what a shadow does counts for nobody else
+            if other.priority >= case.rule.priority:
                 states.extend(state for key, state in moment.account.rules.items() if key == other.key)
     for limit in case.rule.limits:
         if limit.unit == "lifetime":
@@ -352,9 +369,12 @@ def emit(case: Case) -> Verdict | None:
 
 
 def strongest_of_group(cases: list[Case]) -> None:
-    """Of the members of a group that read yes only the one with the highest priority goes on."""
+    """Of the members of a group that read yes only the one with the highest priority goes on.
+
+    Also when it has been said, or waits, and this moment is none of its own: then nobody of this moment goes on.
+    """
     best: dict[str, Case] = {}
-    for case in cases:
+    for case in [*cases, *_silent_members(cases)]:
         group = case.rule.group
         if group is not None:
             held = best.get(group)
@@ -363,6 +383,21 @@ def strongest_of_group(cases: list[Case]) -> None:
     for case in cases:
         if case.rule.group is not None and best[case.rule.group] is not case:
             case.verdict = Verdict("outranked", best[case.rule.group].rule.name, spends=True)
+
+
+def _silent_members(cases: list[Case]) -> Iterator[Case]:
+    """Yield the live members of the cases' groups that read yes as well, but have no case in this moment."""
+    groups, here = {case.rule.group for case in cases} - {None}, {case.rule.key for case in cases}
+    moment = cases[0].moment
+    for rule in moment.book.rules if groups else ():
+        if rule.group not in groups or rule.key in here or rule.when is None or rule.trigger is not None:
+            continue
+        state = moment.account.rules.get(rule.key)
+        if state is None or state.unread or WORDS[state.verdict] == "outside":
+            continue  # it has never spoken here, or is not live for this account
+        case = Case(rule, moment, state, None, "", moment.clock)
+        if is_live(case) is None and case.read(rule.when.value) is True:
+            yield case
 
 
 def _rank(case: Case, *, with_saving: bool = True) -> tuple[bool, int, Decimal, str]:

@@ -57,13 +57,14 @@ def move_edges(account: Account, world: World, now: int) -> None:
         account.month_end = calendar.cycle(max(now, account.month_start), 1, tz)[1]
 
 
-def start_cycle(account: Account, world: World, begun: int, now: int) -> None:
-    """Begin a cycle at *begun* because billing says so; one in the future ends the running cycle then."""
+def start_cycle(account: Account, world: World, begun: int, now: int) -> bool:
+    """Begin a cycle at *begun* because billing says so, and tell whether it has begun; one to come begins then."""
     if not account.cycle_end or begun <= account.cycle_start:
-        return
+        return False
     if begun > now:
         account.cycle_end = min(account.cycle_end, begun)
-        return
+        return False
     _close(account, world, "cycle", one_step=True)
     account.last_cycle, account.cycle_start = account.cycle_start, begun
     account.cycle_end = calendar.cycle(begun, account.anchor_day, zone_of(account, world))[1]
+    return True

@@ -17,7 +17,7 @@ import xxhash
 from nudger.core import calendar
 from nudger.core.event import PROFILE, Event
 from nudger.errors import EventError
-from nudger.intake.fields import Amounts, Clean, cleaner, data_type, expected
+from nudger.intake.fields import Amounts, Clean, cleaner, data_type, exact, expected
 from nudger.intake.moment import SECONDS, Times
 
 MOST_BYTES = 64 * 1024
@@ -80,8 +80,8 @@ class Reader:
             raise EventError("too_large", f"the event has {len(raw):,} bytes; the most is {MOST_BYTES:,}")
         try:
             found = self._decode(raw)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation):
-            return self._slowly(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation, EventError):
+            return self._slowly(raw)  # which knows the field that is out of bounds, if it is a declared one
         account, name = found.account, found.id
         if found.specversion is not None:
             if found.specversion != "1.0" or found.data_base64 is not None:
@@ -214,7 +214,11 @@ class Reader:
                     raise EventError("unknown_trait", f"`{name[:40]}` is no trait that is declared; {hint}")
         for name, value in values.items():
             field = known.kinds.get(name)
-            if field is not None and field not in ("number", "money") and value is not None:
+            if field is None or value is None:
+                continue
+            if field in ("number", "money"):
+                values[name] = exact(name, field, value)
+            else:
                 _must_be(known.data, name, field, value)
         try:
             return msgspec.convert(values, known.data)

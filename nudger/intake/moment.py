@@ -12,6 +12,7 @@ _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}
 #: How a plain UTC time ends after its minute -> ms.
 SECONDS = {f":{second:02}Z": second * 1000 for second in range(60)}
 _MOST_MINUTES = 50_000
+_LAST_YEAR = 2999  # far from where calendars end, so that a cycle or a hold never leaves them
 
 
 class Times:
@@ -37,6 +38,8 @@ class Times:
             begun = (moment - _EPOCH) // timedelta(milliseconds=1)
         except (ValueError, OverflowError):
             raise EventError("no_time", f"{text} is no time of the calendar") from None
+        if year > _LAST_YEAR:
+            raise EventError("no_time", f"{text} lies after the year {_LAST_YEAR}")
         seconds = int(found[6])
         if seconds > 60 or begun < 0:  # 60 is a leap second
             raise EventError(

@@ -64,7 +64,9 @@ class SeenIds:
         """Forget an event that could not be counted after all."""
         for generation in self._generations.values():
             generation.pop(key, None)
-        self._new.pop(key, None)
+        if key in self._keys:
+            at = self._keys.index(key)
+            del self._keys[at], self._contents[at]
 
     def pack(self, stream: int) -> tuple[int, bytes] | None:
         """Return (generation, packed ids) added since the last call, for the commit; None when there are none."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from nudger.core.event import PROFILE, waker
+from nudger.core.event import waker
 from nudger.core.meter import folder
 from nudger.core.rule import Cancel, Rule, RuleBook, Touch
 from nudger.errors import Problem
@@ -85,7 +85,7 @@ def assemble(drafts: list[Draft], ground: Ground, guidance: Guidance, sources: I
         features_used=ground.traits.features_used,
         addons=ground.traits.addons,
         merge=ground.traits.merge,
-        wake=waker({name: kinds for name, kinds in ground.events.items() if name != PROFILE}),
+        wake=waker(ground.events),
     )
 
 

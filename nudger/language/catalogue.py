@@ -19,7 +19,7 @@ from nudger.language.files import Loc, Source
 from nudger.language.names import Names, must_be_known
 from nudger.language.schema import CatalogKeys, ExtraKeys, MeterKeys, PlanKeys
 from nudger.language.scope import FIELD_TYPES, Scope
-from nudger.language.typed import MONEY, NUMBER, PERCENT, TEXT, TRUTH, Symbol, Type
+from nudger.language.typed import ADDON, MONEY, NUMBER, PERCENT, PLAN, TRUTH, Symbol, Type
 
 KINDS: Final = ("count", "sum", "unique", "max", "min", "last", "share")
 _DAYS: Final = re.compile(r"(\d{1,4}) days?")
@@ -251,6 +251,10 @@ def _symbol(meter: Meter, keys: MeterKeys, ground: Ground) -> Symbol:
         reads.add("cycle")
     plainly = meter.kind in ("count", "sum") and meter.span != "days"
     code = f"a.meters[{meter.index}]" if plainly else f"M_{meter.name}(a, n)"
+    if kind == PLAN:
+        code = f"P({code})"
+    elif kind == ADDON:
+        code = f"ADDONS.get({code})"
     return Symbol(kind, code, True, frozenset(reads), steady=meter.span != "days")
 
 
@@ -306,7 +310,7 @@ def _meter(source: Source, name: str, keys: MeterKeys, ground: Ground, index: in
         span,
         event,
         step,
-        text=kind in ("last", "unique") and FIELD_TYPES[kind_of_field] == TEXT,
+        text=kind in ("last", "unique") and kind_of_field in ("text", "plan", "addon"),
         money=kind_of_field == "money",
         where=where,
         field=read_field,

@@ -32,6 +32,7 @@ from nudger.language.typed import (
 )
 
 _ORDERED: Final = (NUMBER, MONEY, PERCENT, DURATION, TIME)
+_NAMES: Final = {"+": "PLUS", "-": "MINUS", "*": "TIMES", "/": "DIV"}
 _LATER_CALLS: Final = ("growth", "before", "projected", "largest", "groups", "break_even")
 
 # (operator, left, right) -> result. Mixing rules of the language; what is not here cannot be computed.
@@ -176,6 +177,7 @@ class Checker:
             found.steady,
             value=name if constant else None,
             name=name,
+            endless=found.code.startswith("INCLUDES("),
         )
 
     def _list(self, expr: tree.ListLit) -> Typed:
@@ -209,9 +211,11 @@ class Checker:
         kind = _SUMS.get((expr.op, left.type, right.type))
         if kind is None:
             raise _mixed(f"`{expr.op}`", left, right)
-        if expr.op == "/":
-            typed = self._strict("/", kind, expr, (left, right), lambda x, y: f"DIV({x}, {y})")
-            typed.maybe = True  # a division by zero is missing
+        name = _NAMES.get(expr.op) if expr.op == "/" or left.endless or right.endless else None
+        if name is not None:  # a division by zero, or unlimited less unlimited, is missing
+            form = "WHOLE({}({}, {}))" if kind == DURATION else "{}({}, {})"
+            typed = self._strict(expr.op, kind, expr, (left, right), lambda x, y: form.format(name, x, y))
+            typed.maybe, typed.endless = True, left.endless or right.endless
             return typed
         whole = kind in (TIME, DURATION) and expr.op == "*"
         return self._strict(
@@ -221,10 +225,10 @@ class Checker:
     def _percent_of(self, expr: Expr, percent: Typed, operand: Typed) -> Typed:
         if operand.type not in (NUMBER, MONEY, PERCENT, DURATION):
             raise _problem("N110", f"there is no percentage of {operand.type}", operand.expr)
-        whole = operand.type == DURATION
-        return self._strict(
-            "of", operand.type, expr, (percent, operand), lambda x, y: f"WHOLE({x} * {y})" if whole else f"{x} * {y}"
-        )
+        form = "WHOLE({} * {})" if operand.type == DURATION else "TIMES({}, {})" if operand.endless else "{} * {}"
+        typed = self._strict("of", operand.type, expr, (percent, operand), form.format)
+        typed.maybe, typed.endless = typed.maybe or operand.endless, operand.endless
+        return typed
 
     def _as_money(self, left: Typed, right: Typed) -> tuple[Typed, Typed]:
         """A bare number beside money is the catalogue's currency."""

@@ -42,9 +42,9 @@ ADVICE_CODES: Final[dict[str, Entry]] = {
     ),
     "L212": Entry(
         "test that expects nothing",
-        "The test passes while no rule sends, holds or waits; it also passes if it is about the wrong account. That is "
-        "fine for a test that says when a rule keeps quiet, if another one shows that it speaks.",
-        "tests:\n  - name: the first credit\n    account: { plan: payg }\n    expect: []",
+        "A test without `expect` passes while no rule sends, holds or waits, which is seldom what was meant. If "
+        "silence is what it is about, say so: `expect: []`.",
+        "tests:\n  - name: the first credit\n    account: { plan: payg }",
         "tests:\n  - name: the first credit\n    account: { plan: payg }\n    events:\n"
         "      - { at: 2026-03-02 10:00, credit.purchased: { kind: assessment, price: 100 } }\n"
         "    expect:\n      - { held: payg-to-scale, at: event 1 }",

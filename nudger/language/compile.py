@@ -18,7 +18,7 @@ from nudger.core.rule import Expression, Offer
 from nudger.core.words import mentions
 from nudger.language.tree import unparse
 from nudger.language.typed import Typed, show
-from nudger.language.walk import divide, evaluate, whole
+from nudger.language.walk import divide, evaluate, minus, plus, times, whole
 
 _ALLOWED: Final = (
     ast.Expression,
@@ -69,6 +69,9 @@ def _includes(plan: Any, unit: str) -> Any:
 #: What every expression may call besides the book's own names.
 HELPERS: Final[dict[str, Any]] = {
     "DIV": divide,
+    "PLUS": plus,
+    "MINUS": minus,
+    "TIMES": times,
     "WHOLE": whole,
     "MENTIONS": mentions,
     "ATTRIBUTE": _attribute,

@@ -14,7 +14,7 @@ from nudger.core import calendar
 from nudger.core.calendar import DAY, SendWindow
 from nudger.core.event import Event
 from nudger.core.rule import Cancel, Cap, Expression, Guard, Limit, OfferSpec, Policy, Rule, Start, Trigger
-from nudger.core.stages import hash64
+from nudger.core.stages import rule_key
 from nudger.language import tree
 from nudger.language.catalogue import Ground, event_scope
 from nudger.language.files import Loc, Source
@@ -184,7 +184,7 @@ class _Builder:
         self.at: Loc = ("rules", name)
         self.local: dict[str, Any] = {}
         self.cancels: list[tuple[str, Cancel]] = []
-        self.key = hash64("rule", name) & 0x7FFFFFFF
+        self.key = rule_key(name)
 
     def build(self) -> Draft | None:
         """Return the rule, None after its problems have been gathered."""
@@ -260,9 +260,9 @@ class _Builder:
             for item in sorted(rule.when.reads if rule.when else ())
             if item.startswith("meter:")
         ]
-        facts = [typed_text(self.ground.scope.facts[name]) for name in sorted(self.ground.scope.facts)]
-        used = [text for name, text in zip(sorted(self.ground.scope.facts), facts, strict=True) if _reads(rule, name)]
-        life = [rule.when.text if rule.when else "", data["trigger"], rule.status, data["from"], definitions, used]
+        when = rule.when.text if rule.when else ""
+        facts = {name: tree.unparse(typed.expr) for name, typed in self.ground.scope.facts.items()}
+        life = [when, data["trigger"], rule.status, data["from"], definitions, _facts_in(when, facts)]
         digest = hashlib.blake2b(json.dumps(life, sort_keys=True, default=str).encode(), digest_size=6).hexdigest()
         return replace(rule, version=version, life=digest)
 
@@ -428,10 +428,13 @@ def _turns_by_time(expr: tree.Expr) -> bool:
     return any(_turns_by_time(child) for child in tree.children(expr))
 
 
-def typed_text(typed: Typed) -> str:
-    """Return the canonical text of a checked expression."""
-    return tree.unparse(typed.expr)
-
-
-def _reads(rule: Rule, fact: str) -> bool:
-    return rule.when is not None and re.search(rf"\b{re.escape(fact)}\b", rule.when.text) is not None
+def _facts_in(text: str, facts: dict[str, str]) -> list[str]:
+    """Return the texts of the facts that an expression reads, those they read too, in the order of their names."""
+    found: set[str] = set()
+    texts = [text]
+    while texts:
+        words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", texts.pop()))
+        for name in words & facts.keys() - found:
+            found.add(name)
+            texts.append(facts[name])
+    return [facts[name] for name in sorted(found)]

@@ -172,7 +172,7 @@ class Scope:
         if root == "event":
             return UnknownName(0, "`event` can be read only in a rule with a trigger", "give the rule a `trigger`")
         if root == "offer":
-            return UnknownName(0, "`offer` can be read only in guards, mails and rules with an `offer`", "")
+            return UnknownName(0, "`offer` can be read only in guards, and in the mail of a rule with an `offer`", "")
         return UnknownName(0, f"unknown name '{root}'", suggest(root, self.names()))
 
     # --- attributes ------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class Scope:
     def _inside(self, symbol: Symbol) -> list[str]:
         match symbol.type.word, symbol.code:
             case "account", _:
-                return ["age", "id", *self.traits]
+                return ["age", *self.traits] + (["id"] if self.mail else [])
             case "event", _:
                 return ["time", *self.fields]
             case "offer", _:
@@ -262,7 +262,7 @@ class Scope:
     def _of_offer(self, symbol: Symbol, name: str) -> Symbol:
         types = {"price": MONEY, "saving": MONEY, "plan": PLAN, "expires": TIME}
         code = "mail.offer_" + name if name in ("link", "expires") else _of(symbol, name)
-        return replace(symbol, type=types.get(name, TEXT), code=code, maybe=name in ("saving", "plan"))
+        return replace(symbol, type=types.get(name, TEXT), code=code, maybe=not self.mail or name in ("saving", "plan"))
 
     def _field(self, name: str) -> Symbol:
         if name == "time" and name not in self.fields:

@@ -76,7 +76,10 @@ class Symbol:
 
 @dataclass(slots=True)
 class Typed:
-    """One checked node. `op` says what it does with `args`; a leaf has a `value` (constant) or a `read` code."""
+    """One checked node: `op` says what it does with `args`; a constant has a `value`, a leaf is read by its `code`.
+
+    `endless`: the value can be an unlimited amount. `inner`: what a fact or a let stands for.
+    """
 
     op: str
     type: Type
@@ -88,7 +91,8 @@ class Typed:
     steady: bool = True
     value: Any = None
     name: str = ""
-    inner: Typed | None = None  # a fact or let: what it stands for
+    inner: Typed | None = None
+    endless: bool = False
     leaf: Callable[..., Any] | None = field(default=None, repr=False)
 
 

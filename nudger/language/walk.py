@@ -7,7 +7,7 @@ the leaves (names) are shared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from nudger.core.words import mentions
@@ -54,15 +54,35 @@ def _combine(typed: Typed, values: list[Any]) -> Any:
 
 
 def divide(left: Any, right: Any) -> Any:
-    """Return the exact quotient; None for a division by zero."""
-    if not right:
+    """Return the exact quotient; None for a division by zero, or of unlimited by unlimited."""
+    return _known(lambda: Decimal(left) / Decimal(right)) if right else None
+
+
+def plus(left: Any, right: Any) -> Any:
+    """Return the sum of amounts one of which may be unlimited; None where that has no meaning."""
+    return _known(lambda: left + right)
+
+
+def minus(left: Any, right: Any) -> Any:
+    """Return the difference of amounts one of which may be unlimited; None where that has no meaning."""
+    return _known(lambda: left - right)
+
+
+def times(left: Any, right: Any) -> Any:
+    """Return the product of amounts one of which may be unlimited; None where that has no meaning."""
+    return _known(lambda: left * right)
+
+
+def _known(compute: Callable[[], Any]) -> Any:
+    try:
+        return compute()
+    except InvalidOperation:
         return None
-    return Decimal(left) / Decimal(right)
 
 
-def whole(value: Any) -> int:
-    """Return a length of time in whole milliseconds."""
-    return int(value)
+def whole(value: Any) -> int | None:
+    """Return a length of time in whole milliseconds, None where it is missing."""
+    return None if value is None else int(value)
 
 
 def _is_length(typed: Typed) -> bool:
@@ -70,18 +90,19 @@ def _is_length(typed: Typed) -> bool:
 
 
 def _times(typed: Typed, left: Any, right: Any) -> Any:
-    return whole(left * right) if _is_length(typed) else left * right
+    return whole(left * right) if _is_length(typed) else times(left, right)
 
 
 def _over(typed: Typed, left: Any, right: Any) -> Any:
-    return divide(left, right)
+    quotient = divide(left, right)
+    return whole(quotient) if _is_length(typed) else quotient
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "not": lambda _, x: not x,
     "minus": lambda _, x: -x,
-    "+": lambda _, x, y: x + y,
-    "-": lambda _, x, y: x - y,
+    "+": lambda _, x, y: plus(x, y),
+    "-": lambda _, x, y: minus(x, y),
     "*": _times,
     "of": _times,
     "/": _over,

@@ -21,6 +21,9 @@ from nudger.mail.locale import MINOR_DIGITS, Locale, locale_of
 
 Number = int | Decimal
 
+#: How an amount without a limit comes from the catalogue.
+UNLIMITED: Final = "unlimited"
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LIMIT: Final = 10**15
 _STEP: Final = tuple(Decimal(1).scaleb(-digits) for digits in range(7))
@@ -158,7 +161,9 @@ def money(context: Any, value: Any) -> str:
 
 @pass_context
 def number(context: Any, value: Any, digits: int = 2) -> str:
-    """`{{ calls | number }}`: 10,400; 0.5. At most *digits* places."""
+    """`{{ calls | number }}`: 10,400; 0.5. At most *digits* places. An unlimited amount is the word."""
+    if value == UNLIMITED:
+        return UNLIMITED
     return figure(number_in(value, "number"), 0, digits, context.form.words)
 
 

@@ -16,35 +16,31 @@ from nudger.language.files import Loc
 from nudger.language.report import suggest
 from nudger.language.schema import TestKeys
 from nudger.project import Project
-from nudger.tools.script import BadTest, Change, Outcome, Script, moment
+from nudger.tools.script import BadTest, Change, Outcome, Played, Script, moment
 
 #: What must be listed in full; other verdicts are looked at when they are listed.
 COMPLETE: Final = ("sent", "held", "waiting")
-_DETAILS: Final = frozenset(
-    {"at", "by", "until", "to", "offer", "variant", "template", "values", "says", "never_says", "code"}
-)
+_DETAILS: Final = frozenset({"at", "by", "until", "to", "offer", "template", "values", "says", "never_says", "code"})
 _EVENT_REF: Final = re.compile(r"event (\d+)")
 
 
-def compare(
-    project: Project, script: Script, test: TestKeys, changes: list[Change], aside: dict[int, str], outcome: Outcome
-) -> None:
+def compare(project: Project, script: Script, test: TestKeys, played: Played, outcome: Outcome) -> None:
     """Write every difference between what a test expects and what happened into its outcome."""
-    left = list(changes)
-    refused = dict(aside)
-    for index, entry in enumerate(test.expect):
+    left = list(played.changes)
+    refused = dict(played.aside)
+    for index, entry in enumerate(test.expect or ()):
         loc: Loc = ("expect", index)
         if "set_aside" in entry:
             _expect_aside(entry, refused, loc, outcome)
             continue
         word, rule = _subject(project, entry, loc)
         found = _find(script, entry, word, rule, left, loc)
-        if found is None:
-            outcome.differences += _missed(entry, word, rule, changes, project)
-            continue
-        if found.word:
+        if found is not None:
             left.remove(found)
             outcome.differences += [f"{word} {rule}: {line}" for line in _details(project, script, entry, found, loc)]
+        elif len(entry) > 1 or not played.words.get(rule, {}).get(word):
+            # A reading that changed nothing, such as a first `not_met`, is counted and not recorded.
+            outcome.differences += _missed(entry, word, rule, played.changes, project)
     for change in left:
         if change.word in COMPLETE:
             outcome.differences.append(f"not expected: {_told(change, script)}")

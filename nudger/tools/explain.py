@@ -19,6 +19,7 @@ from nudger.core import account as accounts
 from nudger.core.account import Account, RuleState
 from nudger.core.calendar import local
 from nudger.core.event import Event
+from nudger.core.meter import relay
 from nudger.core.rule import Rule, World
 from nudger.core.stages import Case, Moment, judge
 from nudger.core.timeline import move, zone_of
@@ -131,6 +132,8 @@ def explain(project: Project, state: Path, account_id: str, rule: str | None, at
 
 def _advanced(raw: bytes, world: World, at: int) -> Account:
     account = accounts.decode(raw)
+    if account.layout != world.layout:  # the rules have changed since it was last touched
+        relay(account, world.layout, world.book.meters, world.since)
     move(account, world, max(account.touched, at))
     return account
 

@@ -30,7 +30,7 @@ def run_tests(project: Project, names: Iterable[str] = ()) -> list[script.Outcom
 
 
 def _searchable(test: TestKeys) -> str:
-    rules = " ".join(str(value) for entry in test.expect for value in entry.values())
+    rules = " ".join(str(value) for entry in test.expect or () for value in entry.values())
     return f"{test.name} {rules}".casefold()
 
 
@@ -44,7 +44,7 @@ def problems(project: Project) -> list[Problem]:
         if test.name in seen:
             here.add("N107", f"a test of this name stands in {seen[test.name]} too", (*at, "name"))
         seen[test.name] = source.path
-        if not test.expect:
+        if test.expect is None:
             here.add("L212", "the test expects nothing, so any nudge fails it", (*at, "name"), severity="lint")
     return found
 
@@ -57,9 +57,9 @@ def run_one(
     outcome = script.Outcome(test.name, source.path, line)
     try:
         found = script.read(project, test, by_name)
-        changes, aside = script.play(project, found, test)
-        outcome.changes = changes
-        compare(project, found, test, changes, aside, outcome)
+        played = script.play(project, found, test)
+        outcome.changes = played.changes
+        compare(project, found, test, played, outcome)
     except script.BadTest as bad:
         place, _ = source.place(("tests", index, *bad.loc))
         outcome.differences.append(f"line {place}: {bad.message}" + (f"; {bad.hint}" if bad.hint else ""))

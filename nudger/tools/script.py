@@ -74,6 +74,20 @@ class Outcome:
 
 
 @dataclass(slots=True)
+class Played:
+    """What a script brought about.
+
+    Attributes:
+        changes: Every change of verdict, in order. `aside`: event number -> code of what was set aside.
+        words: Rule name -> word -> how often a reading ended in it, changes or not.
+    """
+
+    changes: list[Change]
+    aside: dict[int, str]
+    words: dict[str, dict[str, int]]
+
+
+@dataclass(slots=True)
 class Script:
     """A test with everything it inherits: the account's traits as written, the entries, and its zone."""
 
@@ -138,8 +152,8 @@ def _entries(project: Project, script: Script) -> Iterator[tuple[int, int, str |
         yield at, arrives, kinds[0] if kinds else None, entry
 
 
-def play(project: Project, script: Script, test: TestKeys) -> tuple[list[Change], dict[int, str]]:
-    """Run the entries; return every change of verdict, and the code of each event that was set aside."""
+def play(project: Project, script: Script, test: TestKeys) -> Played:
+    """Run the entries and return what happened."""
     entries = list(_entries(project, script))
     first = min((at for at, _, _, _ in entries), default=0)
     last = max((arrives for _, arrives, _, _ in entries), default=0)
@@ -164,7 +178,7 @@ def play(project: Project, script: Script, test: TestKeys) -> tuple[list[Change]
             journal.feed(0, _EVENTS_INPUT, [line])
         processor.step(0)
     processor.finish()
-    return _changes(journal, numbers), _set_aside(journal, numbers)
+    return Played(_changes(journal, numbers), _set_aside(journal, numbers), processor.summary.rules)
 
 
 def _book_for(project: Project, test: TestKeys) -> RuleBook:

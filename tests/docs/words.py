@@ -76,7 +76,6 @@ KEYS: Final[dict[type[BaseModel], Model]] = {
                 "Plans that may be offered to accounts on this plan.", "plan", "`catalog: offerable`, else its family"
             ),
             "sold": Key("`false` for a plan that nobody new gets. It is never offered."),
-            "billed": Key("Accepted as a note; nothing reads it in this release. Prices are per month in either case."),
         },
     ),
     s.ExtraKeys: Model(
@@ -275,6 +274,7 @@ REASONS: Final[dict[str, str]] = {
 
 #: What the language knows and this release refuses, by what it would do.
 LATER: Final[dict[str, str]] = {
+    "billed": "how often a plan is billed, for texts",
     "cohorts": "figures of similar accounts",
     "gives": "what a credit pack contains",
     "by": "meters by group",

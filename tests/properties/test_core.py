@@ -9,11 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nudger.core import calendar
 from nudger.core.account import decode, encode
+from nudger.core.calendar import SendWindow
 from nudger.core.stages import Case, nudge_id
 from nudger.journals.memory import MemoryJournal
 from nudger.project import Project
-from tests.support.builders import World, at, customer, event, project
+from tests.support.builders import METERS, World, at, customer, event, project
 
 RULES = """
   up:     { when: plan == payg and bill > next_plan.price, offer: { plan: next_plan }, priority: 90 }
@@ -181,5 +183,78 @@ def test_one_more_guard_can_only_silence(records: list[bytes], last: tuple[str, 
     now = max(world.stream(), START) + 1
     final = event(last[0], now, account="a", id="last", **last[1])
     free, guarded = (again(world, found).feed(final).step() for found in (LAWS, GUARDED[name]))
-    sent = [{tuple(json.loads(raw)[:2]) for raw in it.out("nudge", "a") if json.loads(raw)[0] == name} for it in (free, guarded)]
+    sent = [
+        {tuple(json.loads(raw)[:2]) for raw in it.out("nudge", "a") if json.loads(raw)[0] == name}
+        for it in (free, guarded)
+    ]
     assert sent[1] <= sent[0]
+
+
+# --- promises that hold whatever happens ------------------------------------------------------------------------------
+
+OTHERS = [
+    LAWS,
+    project(RULES, policy=POLICY, facts="  many_leads: leads >= 2\n"),
+    project(
+        """
+  up:     { when: plan == payg and bill > next_plan.price, offer: { plan: next_plan }, status: shadow }
+  leads:  { when: many_leads, guards: [solved], hold: 2 days, start: over 5 days, limits: none, from: 2026-03-04 }
+  crowd:  { when: many_leads and credits >= 1, group: g, priority: 30 }
+  quiet:  { when: notes >= 1, group: g, priority: 40 }
+  silent: { trigger: { event: user.active, unless: [user.active, note.added], within: 2 days } }
+  seats:  { trigger: account.updated, when: event.seats >= 3, offer: { addon: scheduling } }
+""",
+        policy=POLICY,
+        facts=FACTS,
+        meters=METERS + "  notes: { count: note.added, over: 7 days }\n",
+    ),
+]
+DAY = 24 * HOUR
+
+
+@st.composite
+def disorders(draw: st.DrawFn) -> list[list[bytes]]:
+    """Draw parts of a stream, each to be read by another process, with events up to three days late."""
+    now, number, parts = START, 0, []
+    for part in draw(st.lists(st.lists(st.tuples(happenings, late), max_size=25), min_size=1, max_size=4)):
+        records = []
+        for (step, (kind, data), name), behind in part:
+            now, number = now + step, number + 1
+            records.append(event(kind, now - behind, account=name, id=f"e{number}", **data))
+        parts.append(records)
+    return parts
+
+
+late = st.one_of(st.just(0), st.just(0), st.integers(0, 3 * DAY))
+
+
+@given(disorders(), st.lists(st.sampled_from(OTHERS), min_size=4, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_whatever_comes_the_promises_to_the_customer_hold(parts: list[list[bytes]], books: list[Project]) -> None:
+    """Late events, restarts and edited rules: nothing breaks, doubles, goes out at night, above the caps, or waits for ever."""
+    world = begun(books[0])
+    for found, records in zip(books, parts, strict=False):
+        world = again(world.feed(*records).read(), found)
+    world.run(until="2026-07-01 00:00")
+    assert set(world.set_aside()) <= {"too_late"}
+    for name in ("a", "b"):
+        mails = [json.loads(raw) for raw in world.out("nudge", name)]
+        ids = [nudge for _, nudge, *_ in mails]
+        assert len(set(ids)) == len(ids)
+        assert ids == [decision["nudge"] for decision in world.decisions(name) if decision["verdict"] == "sent"]
+        times = sorted(clock for _, _, clock, *_ in mails)
+        assert all(fifth - first > 28 * DAY for first, fifth in zip(times, times[4:], strict=False))
+        for rule, _, clock, *_ in mails:
+            assert rule == "asked" or any(WINDOW.is_open(clock, zone) for zone in ZONES)
+        waits = [state.wait for state in accounts_of(world, name) if state.wait is not None]
+        assert waits == []
+
+
+def accounts_of(world: World, name: str) -> list[Any]:
+    """Return what an account remembers of its rules."""
+    state = world.journal.load(0, [f"a:{name}"])[f"a:{name}"]
+    return [] if state is None else list(decode(state).rules.values())
+
+
+WINDOW = SendWindow(frozenset(range(5)), 9 * 60, 17 * 60, None)
+ZONES = [found for found in map(calendar.zone, ("UTC", "America/New_York")) if found is not None]

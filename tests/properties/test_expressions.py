@@ -52,7 +52,10 @@ LANGUAGE = project("", meters=METERS, facts=FACTS, events=EVENTS)
 GROUND = LANGUAGE.definition.ground
 assert GROUND is not None
 SCOPE = GROUND.scope.within(
-    event="credit.purchased", fields=GROUND.events["credit.purchased"], offers=True, saving="(None if o is None else o.saving)"
+    event="credit.purchased",
+    fields=GROUND.events["credit.purchased"],
+    offers=True,
+    saving="(None if o is None else o.saving)",
 )
 NOW = at("2026-03-10 12:00")
 
@@ -129,7 +132,11 @@ KINDS = typed(3)
 def pool() -> list[tuple[Account, int]]:
     """Return accounts in many states, each with an instant to read it at."""
     made = []
-    usage = [credit("2026-03-02 10:00", price=40), credit("2026-03-05 10:00", price=90.5), *leads(4, "2026-03-06 10:00")]
+    usage = [
+        credit("2026-03-02 10:00", price=40),
+        credit("2026-03-05 10:00", price=90.5),
+        *leads(4, "2026-03-06 10:00"),
+    ]
     more = [
         event("lead.created", "2026-03-07 10:00", source="outbound"),
         event("contacts.counted", "2026-03-07 11:00", total=1200),
@@ -152,10 +159,15 @@ def pool() -> list[tuple[Account, int]]:
         {**full, "plan": None},
     ]
     for row in rows:
-        for records in ([], usage, [*usage, *more], [*more, *foreign], [*usage, traits("2026-03-09 10:00", plan="scale")]):
+        for records in (
+            [],
+            usage,
+            [*usage, *more],
+            [*more, *foreign],
+            [*usage, traits("2026-03-09 10:00", plan="scale")],
+        ):
             world = World(LANGUAGE, rows=[customer(**row)]).run(*records)
-            for when in ("2026-03-10 12:00", "2026-03-31 23:59"):
-                made.append((world.account(), at(when)))
+            made += [(world.account(), at(when)) for when in ("2026-03-10 12:00", "2026-03-31 23:59")]
         if row is full:
             made.append((World(LANGUAGE).run(credit("2026-03-02 10:00")).account(), NOW))
     return made
@@ -222,7 +234,14 @@ def both(text: str) -> Both | None:
 places = st.tuples(st.sampled_from(range(len(POOL))), st.sampled_from(OCCASIONS), st.sampled_from(OFFERS))
 
 
-@given(st.one_of(KINDS["truth"], KINDS["truth"], *(KINDS[kind] for kind in ("number", "money", "percent", "duration", "time", "text"))), places)
+@given(
+    st.one_of(
+        KINDS["truth"],
+        KINDS["truth"],
+        *(KINDS[kind] for kind in ("number", "money", "percent", "duration", "time", "text")),
+    ),
+    places,
+)
 @settings(max_examples=1500, deadline=None)
 def test_the_compiled_expression_gives_what_its_tree_gives(text: str, place: tuple[int, Event, Offer]) -> None:
     """Operators are written out twice, once as code and once as steps: they agree, on missing values too."""
@@ -307,3 +326,37 @@ def test_numbers_are_exact(text: str, value: bool) -> None:
     """Decimal digits, no binary fractions; a division keeps 28 digits."""
     found = Both(text)
     assert found.compiled.value(POOL[2][0], OCCASIONS[0], NOW, OFFERS[0]) is value
+
+
+UNLIMITED = """
+  currency: USD
+  units: { api_calls: calls }
+  plans:
+    big:    { name: Big, price: 10, includes: { api_calls: unlimited }, next: bigger }
+    bigger: { name: Bigger, price: 20, includes: { api_calls: unlimited } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "tally"),
+    [
+        ("calls < 80% of plan.includes.api_calls", "sent"),
+        ("plan.includes.api_calls == next_plan.includes.api_calls", "sent"),
+        ("plan.includes.api_calls - calls > 1000000", "sent"),
+        ("calls / plan.includes.api_calls < 1%", "sent"),
+        ("next_plan.includes.api_calls - plan.includes.api_calls > 10", "unknown"),
+        ("plan.includes.api_calls / next_plan.includes.api_calls > 10%", "unknown"),
+        ("0% of plan.includes.api_calls == 0", "unknown"),
+    ],
+)
+def test_an_unlimited_amount_can_be_reckoned_with(condition: str, tally: str) -> None:
+    """What no number can be told of, such as unlimited less unlimited, is missing; it breaks nothing."""
+    found = project(
+        f"{{ r: {{ when: 'calls >= 1 and {condition}' }} }}",
+        catalog=UNLIMITED,
+        events="{ api.called: { calls: number } }",
+        meters="calls: { sum: calls, of: api.called, over: billing cycle }",
+    )
+    world = World(found, rows=[customer(plan="big")]).run(event("api.called", "2026-03-02 10:00", calls=5))
+    assert world.set_aside() == []
+    assert world.tally("r") == {tally: 1}

@@ -36,14 +36,20 @@ GOOD = [
 ]
 
 
+def answer(raw: bytes) -> Event | Undeclared | EventError:
+    """Return what the reader makes of a record, or why it refuses it."""
+    try:
+        return READER.read(raw)
+    except EventError as error:
+        return error
+
+
 def check(raw: bytes) -> None:
     """Read one record and hold the answer to the contract."""
-    try:
-        found = READER.read(raw)
-    except EventError as error:
-        assert error.code in CODES
-        assert error.reason
-        assert len(error.reason) < 1000
+    found = answer(raw)
+    if isinstance(found, EventError):
+        assert found.code in CODES
+        assert 0 < len(found.reason) < 1000
         return
     if isinstance(found, Undeclared):
         assert found.type not in DECLARED
@@ -52,7 +58,7 @@ def check(raw: bytes) -> None:
     assert found.type in DECLARED
     assert found.account
     assert found.id
-    assert 0 <= found.time
+    assert found.time >= 0
     assert 0 <= found.key < 2**64
     assert 0 <= found.content < 2**32
     for field in ("price", "count"):
@@ -63,7 +69,9 @@ def check(raw: bytes) -> None:
 @given(st.binary(max_size=300))
 @settings(max_examples=300, deadline=None)
 @example(b'{"id":"1","type":"paid","account":"\xff","time":"2026-03-02T12:00:00Z"}')
-@example(b'{"id":"1","type":"paid","account":"a","time":"2026-03-02T12:00:00Z","data":{"price":1e99999999999999999999}}')
+@example(
+    b'{"id":"1","type":"paid","account":"a","time":"2026-03-02T12:00:00Z","data":{"price":1e99999999999999999999}}'
+)
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     """Nothing but an EventError ever comes out of the reader."""
     check(raw)
@@ -136,12 +144,6 @@ def test_the_order_of_keys_changes_nothing(record: dict[str, Any], chance: Any) 
             return {key: shuffled(value[key]) for key in chance.sample(sorted(value), len(value))}
         return value
 
-    def answer(raw: bytes) -> Any:
-        try:
-            return READER.read(raw)
-        except EventError as error:
-            return error.code
-
     one, other = answer(json.dumps(record).encode()), answer(json.dumps(shuffled(record)).encode())
     if isinstance(one, Event):
         assert one == other
@@ -177,9 +179,10 @@ def test_a_time_is_read_the_same_in_every_offset(instant: int, offset: int) -> N
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     """With one of two codes."""
     try:
-        assert Times().read(text) >= 0
+        code = "read" if Times().read(text) >= 0 else "before 1970"
     except EventError as error:
-        assert error.code in ("no_time", "no_zone")
+        code = error.code
+    assert code in ("read", "no_time", "no_zone")
 
 
 ROW = project("")

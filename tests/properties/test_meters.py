@@ -29,7 +29,11 @@ KINDS = {
 WINDOWS = {
     "cycle": "billing cycle", "month": "calendar month", "d1": "1 day", "d7": "7 days", "d30": "30 days", "ever": "lifetime",
 }  # fmt: skip
-METERS = "".join(f"  {kind}_{window}: {{ {what}, over: {over} }}\n" for kind, what in KINDS.items() for window, over in WINDOWS.items())
+METERS = "".join(
+    f"  {kind}_{window}: {{ {what}, over: {over} }}\n"
+    for kind, what in KINDS.items()
+    for window, over in WINDOWS.items()
+)
 METERED = project(
     "",
     catalog="{ currency: USD, plans: { payg: { name: Payg, price: 75 } } }",
@@ -104,7 +108,9 @@ def window(name: str, events: list[Use], now: int, anchor: int, zone: str) -> li
 
 @given(uses(), st.integers(0, 40 * DAY), st.integers(1, 31), st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]))
 @settings(max_examples=150, deadline=None)
-def test_a_meter_reads_what_a_recount_of_all_events_reads(events: list[Use], later: int, anchor: int, zone: str) -> None:
+def test_a_meter_reads_what_a_recount_of_all_events_reads(
+    events: list[Use], later: int, anchor: int, zone: str
+) -> None:
     """Every kind over every window, and the last closed period too, for events in and out of order."""
     world = World(METERED, rows=[customer(anchor_day=anchor, zone=zone)], lateness=LATENESS + 4 * DAY)
     world.run(event("other", START), *(use.record(f"u{index}") for index, use in enumerate(events)))

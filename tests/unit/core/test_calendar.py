@@ -69,9 +69,7 @@ def test_a_name_that_is_no_zone_is_none(name: str) -> None:
         ("2026-10-04 02:15", "Australia/Lord_Howe", "2026-10-03 15:30:00"),  # a jump of half an hour
     ],
 )
-def test_a_local_time_that_does_not_exist_becomes_the_first_instant_that_does(
-    local: str, name: str, utc: str
-) -> None:
+def test_a_local_time_that_does_not_exist_becomes_the_first_instant_that_does(local: str, name: str, utc: str) -> None:
     """A gap moves forward to its end, an overlap means its first pass."""
     assert seconds(in_zone(local, name)) == utc
 
@@ -197,9 +195,7 @@ def test_a_send_window_is_half_open_in_the_local_zone(local: str, is_open: bool,
         (SendWindow(frozenset({6}), 0, 1440, None), "2018-11-03 12:00", "America/Sao_Paulo", "2018-11-04 03:00:00"),
     ],
 )
-def test_the_next_opening_is_on_the_next_day_that_has_one(
-    window: SendWindow, now: str, name: str, opens: str
-) -> None:
+def test_the_next_opening_is_on_the_next_day_that_has_one(window: SendWindow, now: str, name: str, opens: str) -> None:
     """The next opening lies after the instant asked about, over weekends and changes of the clock."""
     assert seconds(window.next_opening(in_zone(now, name), zone(name))) == opens
 
@@ -218,9 +214,7 @@ def test_a_window_until_midnight_is_open_in_its_last_minute() -> None:
     st.integers(240, 439),
 )
 @settings(max_examples=300, deadline=None)
-def test_the_window_is_open_at_its_next_opening(
-    now: int, name: str, days: set[int], opens: int, length: int
-) -> None:
+def test_the_window_is_open_at_its_next_opening(now: int, name: str, days: set[int], opens: int, length: int) -> None:
     """What waits for the window finds it open, and no earlier than at its first minute."""
     window, tz = SendWindow(frozenset(days), opens, opens + length, None), zone(name)
     opening = window.next_opening(now, tz)

@@ -27,7 +27,9 @@ METERS = """
 NOW = "2026-03-20 10:00"
 
 
-def priced(plans: str, *, units: str = "{ calls: calls, contacts: contacts, credits: credits }", more: str = "") -> Project:
+def priced(
+    plans: str, *, units: str = "{ calls: calls, contacts: contacts, credits: credits }", more: str = ""
+) -> Project:
     """Return a project that sells these plans."""
     catalog = f"  currency: USD\n  units: {units}\n{more}  plans:\n{plans}"
     return project("", catalog=catalog, events=EVENTS, meters=METERS)
@@ -371,9 +373,7 @@ FAMILY = """
         ("chosen", ["island", "plus"], None),
     ],
 )
-def test_plans_joined_by_next_are_a_family_up_and_down(
-    plan: str, reachable: list[str], following: str | None
-) -> None:
+def test_plans_joined_by_next_are_a_family_up_and_down(plan: str, reachable: list[str], following: str | None) -> None:
     """Sold plans of the family can be reached, or those of the plan's own list; at the top no plan comes next."""
     buyer = Buyer(priced(FAMILY), calls(0), plan=plan)
     assert (buyer.reachable, buyer.next) == (reachable, following)
@@ -455,5 +455,3 @@ def replace_plan(account: Account) -> Account:
     """Return the account on a plan that the catalogue does not know any more."""
     account.plan = "gone"
     return account
-
-

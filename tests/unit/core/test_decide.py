@@ -12,6 +12,7 @@ from nudger.project import Project
 from tests.support.builders import (
     BILLING,
     CATALOG,
+    EVENTS,
     METERS,
     World,
     at,
@@ -142,7 +143,7 @@ def test_a_plan_that_changes_is_read_like_any_other_trait() -> None:
 
 # --- rules with a trigger ----------------------------------------------------------------------------------------------------
 
-ASKED = project('{ asked: { trigger: note.added, when: \'event.text mentions ["more seats"]\', limits: none } }')
+ASKED = project("{ asked: { trigger: note.added, when: 'event.text mentions [\"more seats\"]', limits: none } }")
 
 
 def note(when: str, text: str = "we need more seats", **more: Any) -> bytes:
@@ -167,6 +168,23 @@ def test_by_default_a_trigger_speaks_once_a_cycle() -> None:
         "04-02 10:00 sent",
         "04-03 10:00 limited(1 in billing cycle)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "story"),
+    [
+        ("limits: 1 in billing cycle", ["sent", "limited(1 in billing cycle)"]),
+        ("status: paused", ["paused(hand)"]),
+        ("to: nobody", ["no_recipient(nobody with role nobody)"]),
+        ("limits: 1 in lifetime, status: shadow", ["shadow", "limited(1 in lifetime)"]),
+    ],
+)
+def test_a_verdict_that_does_not_change_is_one_line_however_often_it_is_given(keys: str, story: list[str]) -> None:
+    """The decision log holds changes, never a line for every event; all of them are counted."""
+    rule = project(f"{{ r: {{ trigger: site.published, {keys} }} }}")
+    world = ready(rule).run(*(event("site.published", f"2026-03-02 10:{minute:02}") for minute in range(9)))
+    assert world.verdicts() == story
+    assert sum(world.tally("r").values()) == 9
 
 
 def test_a_trigger_with_where_fires_only_on_the_events_it_describes() -> None:
@@ -205,7 +223,9 @@ def test_profiles_can_be_a_trigger_and_a_trait_that_did_not_come_is_missing() ->
     """`event.seats` is the seats that this update brought; an update without them reads unknown."""
     rule = project("{ r: { trigger: account.updated, when: event.seats >= 10, limits: none } }")
     world = ready(rule).run(
-        traits("2026-03-02 10:00", seats=12), traits("2026-03-02 11:00", stage="growth"), traits("2026-03-02 12:00", seats=3)
+        traits("2026-03-02 10:00", seats=12),
+        traits("2026-03-02 11:00", stage="growth"),
+        traits("2026-03-02 12:00", seats=3),
     )
     assert world.set_aside() == []
     assert world.sent() == ["03-02 10:00 r"]
@@ -422,7 +442,7 @@ def test_the_reason_of_a_hold_can_change() -> None:
     """First the ticket, then the stage: two changes, the second one with the second guard."""
     two = project(
         "{ r: { when: bill > next_plan.price, guards: [solved, earning] } }",
-        policy='  guards: { solved: account.open_tickets == 0, earning: \'account.stage != "pre-revenue"\' }',
+        policy="  guards: { solved: account.open_tickets == 0, earning: 'account.stage != \"pre-revenue\"' }",
     )
     world = ticketed(two, stage="pre-revenue").run(
         credit("2026-03-02 10:00"),
@@ -446,9 +466,13 @@ def test_a_newer_trigger_replaces_the_older_wait() -> None:
 
 def test_a_newer_trigger_that_reads_no_leaves_the_older_wait_alone() -> None:
     """A note without the phrase is no trigger."""
-    held = project("{ asked: { trigger: note.added, when: 'event.text mentions [\"seats\"]', guards: [solved] } }", policy=SOLVED)
+    held = project(
+        "{ asked: { trigger: note.added, when: 'event.text mentions [\"seats\"]', guards: [solved] } }", policy=SOLVED
+    )
     world = ticketed(held).run(
-        note("2026-03-02 10:00", id="first"), note("2026-03-03 10:00", "hello"), traits("2026-03-04 10:00", open_tickets=0)
+        note("2026-03-02 10:00", id="first"),
+        note("2026-03-03 10:00", "hello"),
+        traits("2026-03-04 10:00", open_tickets=0),
     )
     assert [mail.cause.id for mail in world.mails()] == ["first"]
 
@@ -510,7 +534,9 @@ def test_a_changed_plan_cancels_what_waits_with_a_plan_offer() -> None:
   credit_spend: { sum: price, of: credit.purchased, over: billing cycle }
   api_calls:    { sum: calls, of: api.called, over: billing cycle }
 """
-    found = project(rules, policy=SOLVED, meters=meters, catalog=CATALOG.replace("api_calls: calls", "api_calls: api_calls"))
+    found = project(
+        rules, policy=SOLVED, meters=meters, catalog=CATALOG.replace("api_calls: calls", "api_calls: api_calls")
+    )
     world = ticketed(found, addons=[]).run(
         credit("2026-03-02 10:00"),
         event("api.called", "2026-03-02 11:00", calls=5),
@@ -641,6 +667,17 @@ def test_one_event_brings_one_mail_at_most() -> None:
     assert sorted(world.verdicts()) == ["outranked(r3)", "outranked(r3)", "sent"]
 
 
+def test_a_cap_over_a_lifetime_never_forgets() -> None:
+    """The third message ever is one too many, years later too."""
+    rule = project("{ r: { trigger: site.published, limits: none } }", policy="  caps: { account: 2 in lifetime }")
+    days = ("2024-03-02 10:00", "2025-03-02 10:00", "2026-03-02 10:00")
+    assert ready(rule).run(*(event("site.published", day) for day in days)).verdicts() == [
+        "sent",
+        "sent",
+        "capped(account)",
+    ]
+
+
 def test_caps_count_over_all_rules() -> None:
     """Two a month for the account: the third rule is capped, and tries again at its next yes."""
     rules = """
@@ -649,7 +686,10 @@ def test_caps_count_over_all_rules() -> None:
   third:  { when: calls >= 1 }
 """
     world = ready(project(rules, policy="  caps: { account: 2 in 30 days }")).run(
-        credit("2026-03-02 10:00"), *leads(1, "2026-03-03 10:00"), used("2026-03-04 10:00", 1), used("2026-04-01 10:00", 1)
+        credit("2026-03-02 10:00"),
+        *leads(1, "2026-03-03 10:00"),
+        used("2026-03-04 10:00", 1),
+        used("2026-04-01 10:00", 1),
     )
     assert world.sent() == ["03-02 10:00 first", "03-03 10:00 second", "04-01 10:00 third"]
     assert "03-04 10:00 third capped(account)" in world.story()
@@ -684,7 +724,9 @@ def test_a_shadow_is_decided_and_writes_nothing() -> None:
 
 def test_a_rule_in_shadow_that_goes_live_does_not_mail_who_qualifies_already() -> None:
     """The switch is a first reading."""
-    shadow, live = (project(f"{{ r: {{ when: bill > next_plan.price, status: {word} }} }}") for word in ("shadow", "live"))
+    shadow, live = (
+        project(f"{{ r: {{ when: bill > next_plan.price, status: {word} }} }}") for word in ("shadow", "live")
+    )
     world = ready(shadow).run(credit("2026-03-02 10:00")).crash(live).run(credit("2026-03-03 10:00"))
     assert world.verdicts() == ["shadow", "outside(start)"]
     assert world.sent() == []
@@ -692,7 +734,10 @@ def test_a_rule_in_shadow_that_goes_live_does_not_mail_who_qualifies_already() -
 
 def test_a_held_out_account_is_decided_as_if_it_were_written_to() -> None:
     """It counts in limits and caps like a message, so both groups can be compared."""
-    found = project("{ a: { when: credits >= 1 }, b: { when: leads >= 1 } }", policy="  holdout: 100%\n  caps: { account: 1 in 30 days }")
+    found = project(
+        "{ a: { when: credits >= 1 }, b: { when: leads >= 1 } }",
+        policy="  holdout: 100%\n  caps: { account: 1 in 30 days }",
+    )
     world = ready(found).run(credit("2026-03-02 10:00"), credit("2026-03-03 10:00"), *leads(1, "2026-03-04 10:00"))
     assert world.story() == ["03-02 10:00 a holdout(global)", "03-03 10:00 a said", "03-04 10:00 b capped(account)"]
     assert world.mails() == []
@@ -701,11 +746,11 @@ def test_a_held_out_account_is_decided_as_if_it_were_written_to() -> None:
 DATES = "{ r: { when: bill > next_plan.price, from: 2026-03-10, until: 2026-03-20, limits: none } }"
 
 
-def test_before_and_after_its_dates_a_rule_is_outside() -> None:
-    """And it does not spend the crossing."""
-    world = ready(project(DATES)).run(credit("2026-03-02 10:00"), credit("2026-03-21 10:00"))
-    assert world.verdicts() == ["outside(dates)"]
-    assert world.tally("r") == {"outside": 2}
+@pytest.mark.parametrize("when", ["2026-03-09 23:59", "2026-03-21 00:00"])
+def test_before_and_after_its_dates_a_rule_is_outside(when: str) -> None:
+    """The crossing is not spent, and nothing is sent."""
+    world = ready(project(DATES)).run(credit(when), credit(at(when) + 1))
+    assert (world.verdicts(), world.tally("r"), world.sent()) == (["outside(dates)"], {"outside": 2}, [])
 
 
 def test_on_its_first_day_a_rule_reads_anew() -> None:
@@ -722,7 +767,9 @@ def test_on_its_first_day_a_rule_reads_anew() -> None:
 
 # --- absences --------------------------------------------------------------------------------------------------------------------------------------------------------
 
-CART = project("{ cart-left: { trigger: { event: cart.started, unless: cart.paid, same: [cart], within: 4 hours }, limits: none } }")
+CART = project(
+    "{ cart-left: { trigger: { event: cart.started, unless: cart.paid, same: [cart], within: 4 hours }, limits: none } }"
+)
 
 
 def cart(when: str, cart: str = "c1", **more: Any) -> bytes:
@@ -803,7 +850,11 @@ def test_any_of_several_events_cancels() -> None:
       within: 4 hours
     limits: none
 """
-    for record, fires in ((paid("2026-03-02 11:00", "gone"), False), (note("2026-03-02 11:00", "gone"), False), (note("2026-03-02 11:00", "here"), True)):
+    for record, fires in (
+        (paid("2026-03-02 11:00", "gone"), False),
+        (note("2026-03-02 11:00", "gone"), False),
+        (note("2026-03-02 11:00", "here"), True),
+    ):
         world = ready(project(rules)).run(cart("2026-03-02 10:00", "gone"), record, until="2026-03-03 00:00")
         assert bool(world.sent()) is fires
 
@@ -822,17 +873,48 @@ def test_the_start_event_is_what_an_absence_reads() -> None:
     assert world.crash().run(until="2026-03-03 00:00").sent() == ["03-02 14:00 left"]
 
 
+def test_only_starts_that_are_described_begin_an_absence() -> None:
+    """`where` on the trigger chooses which carts are waited for."""
+    rules = """
+  left:
+    trigger: { event: cart.started, where: 'event.cart == "big"', unless: cart.paid, same: [cart], within: 4 hours }
+    limits: none
+"""
+    world = ready(project(rules)).run(cart("2026-03-02 10:00", "small"), cart("2026-03-02 11:00", "big"))
+    assert world.run(until="2026-03-03 00:00").sent() == ["03-02 15:00 left"]
+
+
+def test_a_field_whose_kind_was_changed_while_it_waited_is_missing() -> None:
+    """The start event was kept under the old declaration: what does not fit the new one reads unknown."""
+    rules = """
+  left:
+    trigger: { event: cart.started, unless: cart.paid, within: 4 hours }
+    when: 'event.cart is missing'
+    limits: none
+"""
+    numbered = project(
+        rules, events=EVENTS.replace("cart.started:     { cart: text }", "cart.started: { cart: number }")
+    )
+    world = ready(project(rules)).run(cart("2026-03-02 10:00", "c1")).crash(numbered)
+    assert world.run(until="2026-03-03 00:00").sent() == ["03-02 14:00 left"]
+
+
 def test_several_absences_of_one_account_are_told_apart() -> None:
     """Three carts, one paid: two mails, each at its own time."""
     world = ready(CART).run(
-        cart("2026-03-02 10:00", "a"), cart("2026-03-02 10:30", "b"), cart("2026-03-02 11:00", "c"), paid("2026-03-02 12:00", "b")
+        cart("2026-03-02 10:00", "a"),
+        cart("2026-03-02 10:30", "b"),
+        cart("2026-03-02 11:00", "c"),
+        paid("2026-03-02 12:00", "b"),
     )
     assert world.run(until="2026-03-03 00:00").sent() == ["03-02 14:00 cart-left", "03-02 15:00 cart-left"]
 
 
 def test_an_account_keeps_100_open_absences_and_the_oldest_goes() -> None:
     """Of 103 carts the three oldest are forgotten; the rest fire."""
-    world = ready(CART).run(*(cart(f"2026-03-02 10:{number // 2:02}:{number % 2 * 30:02}", f"c{number}") for number in range(103)))
+    world = ready(CART).run(
+        *(cart(f"2026-03-02 10:{number // 2:02}:{number % 2 * 30:02}", f"c{number}") for number in range(103))
+    )
     assert len(world.account().absences) == 100
     assert len(world.run(until="2026-03-03 00:00").sent()) == 100
 
@@ -875,7 +957,9 @@ def test_a_new_anchor_ends_the_running_cycle_at_its_next_date() -> None:
 def test_billing_can_start_a_cycle_at_once() -> None:
     """`cycle_started_at` closes the running cycle: the bill is back at the plan's price."""
     world = ready().run(
-        credit("2026-03-02 10:00"), traits("2026-03-10 10:00", cycle_started_at="2026-03-10T09:00:00Z"), credit("2026-03-11 10:00")
+        credit("2026-03-02 10:00"),
+        traits("2026-03-10 10:00", cycle_started_at="2026-03-10T09:00:00Z"),
+        credit("2026-03-11 10:00"),
     )
     assert cycle(world) == ("03-10 09:00", "04-01 00:00")
     assert world.read_meter("credits", "2026-03-11 11:00") == 1
@@ -950,6 +1034,47 @@ def test_a_hold_goes_on_under_an_edited_text() -> None:
     assert [mail.subject for mail in world.mails()] == ["New words"]
 
 
+def test_a_new_meter_does_not_keep_a_cycle_from_setting_rules_back() -> None:
+    """The account slept from March to 20 April, and the book changed in between: April's crossing is a crossing."""
+    more = project(meters=METERS + "  notes: { count: note.added, over: billing cycle }\n")
+    world = ready().run(credit("2026-03-02 10:00"), credit("2026-04-10 10:00", account="clock"))
+    world = world.crash(more).run(credit("2026-04-20 10:00"))
+    assert world.story() == ["03-02 10:00 sent", "04-20 10:00 not_met", "04-20 10:00 sent"]
+
+
+def test_a_rule_that_begins_on_a_day_does_not_keep_a_cycle_from_setting_others_back() -> None:
+    """Its first day lies in the account's silence; the other rule reads the new cycle all the same."""
+    rules = """
+  passed-scale: { when: plan == payg and bill > next_plan.price }
+  later:        { when: leads >= 100, from: 2026-04-05 }
+"""
+    world = ready(project(rules)).run(credit("2026-03-02 10:00"), credit("2026-04-20 10:00"))
+    assert world.sent() == ["03-02 10:00 passed-scale", "04-20 10:00 passed-scale"]
+
+
+TIMED = """
+  passed-scale: { when: plan == payg and bill > next_plan.price, guards: [solved] }
+  cart-left:    { trigger: { event: cart.started, unless: cart.paid, within: 4 hours } }
+"""
+
+
+@pytest.mark.parametrize("tick", [True, False])
+def test_a_timer_in_a_new_cycle_reads_what_else_waits_or_is_used_up(tick: bool) -> None:
+    """At the timer's own instant, whenever it is read: what the new cycle has set back lapses, or is armed again."""
+    timed = project(TIMED, policy=SOLVED)
+    for tickets, first, then in ((1, "held(solved)", "lapsed(no longer true)"), (0, "sent", "not_met")):
+        world = World(timed, rows=[customer(open_tickets=tickets)])
+        world.run(credit("2026-03-30 10:00"), event("cart.started", "2026-03-31 22:00", cart="c"))
+        if tick:
+            world.run(until="2026-04-01 09:00")
+        world.run(credit("2026-04-03 10:00", price=0))
+        assert world.story() == [
+            f"03-30 10:00 passed-scale {first}",
+            f"04-01 02:00 passed-scale {then}",
+            "04-01 02:00 cart-left sent",
+        ]
+
+
 # --- the record -----------------------------------------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -958,7 +1083,9 @@ def test_a_decision_names_everything_that_was_compared() -> None:
     world = ready().run(credit("2026-03-02 10:00", id="c-1"))
     (record,) = world.decisions()
     rule = world.project.book.rules[0]
-    assert {name: record[name] for name in ("account", "rule", "version", "verdict", "reason", "crossing", "book", "where")} == {
+    assert {
+        name: record[name] for name in ("account", "rule", "version", "verdict", "reason", "crossing", "book", "where")
+    } == {
         "account": "acme",
         "rule": "passed-scale",
         "version": rule.version,
@@ -971,6 +1098,13 @@ def test_a_decision_names_everything_that_was_compared() -> None:
     assert record["at"] == record["now"] == at("2026-03-02 10:00")
     assert record["numbers"]["next_plan.price"] == "125 USD"
     assert record["nudge"] == world.mails()[0].id
+
+
+def test_a_decision_names_the_rules_own_figures_too() -> None:
+    """What `let` makes of the numbers stands beside them."""
+    found = project("{ r: { when: bill > next_plan.price, let: { over: bill - next_plan.price } } }")
+    (record,) = ready(found).run(credit("2026-03-02 10:00")).decisions()
+    assert (record["numbers"]["bill"], record["numbers"]["over"]) == ("175 USD", "50 USD")
 
 
 def test_the_states_verdict_says_what_it_was_and_since_when() -> None:

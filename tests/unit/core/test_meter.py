@@ -37,7 +37,11 @@ def metered(*lines: str, events: str = EVENTS) -> Project:
 
 
 ALL = metered(
-    *(f"{kind}_{window}: {{ {what}, over: {over} }}" for kind, what in KINDS.items() for window, over in WINDOWS.items())
+    *(
+        f"{kind}_{window}: {{ {what}, over: {over} }}"
+        for kind, what in KINDS.items()
+        for window, over in WINDOWS.items()
+    )
 )
 EMPTY = {"count": 0, "sum": 0, "unique": 0, "max": None, "min": None, "last": None, "share": None}
 
@@ -90,7 +94,10 @@ def test_a_window_ends_on_its_minute(window: str, ends: str, kind: str) -> None:
     world = World(ALL, rows=[customer(anchor_day=15)]).run(used("2026-03-02 10:00", 5))
     name = f"{kind}_{window}"
     before = world.read_meter(name, at(ends) - 1)
-    assert (before, world.read_meter(name, ends)) == ({"sum": 5, "max": 5, "min": 5, "last": 5}.get(kind, 1), EMPTY[kind])
+    assert (before, world.read_meter(name, ends)) == (
+        {"sum": 5, "max": 5, "min": 5, "last": 5}.get(kind, 1),
+        EMPTY[kind],
+    )
 
 
 def test_a_lifetime_never_ends() -> None:
@@ -125,7 +132,9 @@ def test_an_event_without_the_field_changes_nothing_but_the_count(window: str) -
     ],
 )
 @pytest.mark.parametrize("over", ["lifetime", "7 days", "billing cycle"])
-def test_the_latest_value_of_any_kind_is_kept_over_a_restart(kind: str, values: list[Any], read: Any, over: str) -> None:
+def test_the_latest_value_of_any_kind_is_kept_over_a_restart(
+    kind: str, values: list[Any], read: Any, over: str
+) -> None:
     """`last` takes texts, numbers, amounts, times, flags and plans, and a state with any of them can be read again."""
     last = metered(f"latest: {{ last: field, of: set, over: {over} }}", events=f"{{ set: {{ field: {kind} }} }}")
     world = World(last).run(event("set", "2026-03-02 10:00", field=values[0]))
@@ -235,6 +244,15 @@ def test_an_overflown_unique_count_is_known_again_when_its_window_has_passed(
     assert world.read_meter(f"unique_{window}", later) == reads
 
 
+def test_people_who_have_left_the_window_do_not_count_towards_the_bound() -> None:
+    """1,500 people a month, other ones each month: never more than 2,000 in the last 30 days."""
+    early = [used("2026-03-02 10:00", who=f"early{number}") for number in range(1500)]
+    late = [used("2026-04-10 10:00", who=f"late{number}") for number in range(1500)]
+    world = World(ALL).run(*early, *late)
+    assert world.read_meter("unique_days", "2026-04-11 10:00") == 1500
+    assert world.read_meter("unique_lifetime", "2026-04-11 10:00") is None
+
+
 # --- currencies ----------------------------------------------------------------------------------------------------------
 
 PAID = metered(
@@ -295,7 +313,9 @@ def test_the_accounts_own_currency_is_home() -> None:
 
 def test_a_late_foreign_amount_spoils_only_the_period_it_belongs_to() -> None:
     """Euros of March that come in April make March unknown, not April."""
-    world = World(PAID).run(paid("2026-03-30 10:00", 10), paid("2026-04-01 10:00", 5), paid("2026-03-31 10:00", 7, "EUR"))
+    world = World(PAID).run(
+        paid("2026-03-30 10:00", 10), paid("2026-04-01 10:00", 5), paid("2026-03-31 10:00", 7, "EUR")
+    )
     assert world.read_meter("in_cycle", "2026-04-01 12:00") == 5
     assert closed(world, "in_cycle", "2026-04-01 12:00") is None
 
@@ -375,7 +395,9 @@ def test_a_meter_that_is_defined_otherwise_is_a_new_meter() -> None:
 
 def test_the_order_of_meters_in_the_files_does_not_matter() -> None:
     """Meters are kept by name and definition, not by where they stand."""
-    turned = metered("amount: { sum: amount, of: used, over: billing cycle }", "uses: { count: used, over: billing cycle }")
+    turned = metered(
+        "amount: { sum: amount, of: used, over: billing cycle }", "uses: { count: used, over: billing cycle }"
+    )
     world = World(TWO).run(used("2026-03-10 10:00", 5)).crash(turned).run(used("2026-03-11 10:00", 4))
     assert (world.read_meter("amount", "2026-03-12 10:00"), world.read_meter("uses", "2026-03-12 10:00")) == (9, 2)
 

@@ -29,7 +29,9 @@ from tests.support.builders import project
 )
 def test_money_is_rounded_half_up_to_the_smallest_coin(amount: str, currency: str, rounded: str) -> None:
     """A hundredth for most currencies, a whole for yen, a thousandth for dinars."""
-    catalog = project("", catalog=f"{{ currency: {currency}, plans: {{ free: {{ name: Free, price: 0 }} }} }}", meters="")
+    catalog = project(
+        "", catalog=f"{{ currency: {currency}, plans: {{ free: {{ name: Free, price: 0 }} }} }}", meters=""
+    )
     assert str(catalog.book.catalog.round(Decimal(amount))) == rounded
 
 

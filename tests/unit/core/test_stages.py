@@ -279,9 +279,7 @@ def test_a_rule_is_live_from_its_first_to_its_last_day_both_included(
     """`from` and `until` are whole local days."""
     day = {text: at(text) // DAY + 719163 for text in (starts, until) if text is not None}
     setting = Setting()
-    setting.rule = replace(
-        setting.rule, starts=day[starts] if starts else None, until=day[until] if until else None
-    )
+    setting.rule = replace(setting.rule, starts=day[starts] if starts else None, until=day[until] if until else None)
     assert setting.verdict() == verdict
 
 
@@ -344,7 +342,7 @@ def test_an_add_on_must_not_be_owned_and_not_known_is_not_none(addons: list[str]
     """`account.addons` missing is unknown, an empty list is none."""
     found = offering("{ addon: scheduling }")
     setting = Setting(found, rules(found)["mine"])
-    rows = [customer(open_tickets=0, **({} if addons is None else {"addons": addons}))]
+    rows = [customer(open_tickets=0, addons=addons)]
     setting.account = World(found, rows=rows).run(credit("2026-03-02 09:00")).account()
     assert setting.verdict() == verdict
 
@@ -377,6 +375,18 @@ def test_one_known_yes_is_help_enough_and_otherwise_an_unknown_stays_unknown() -
         world.run(credit("2026-03-02 09:00"), traits("2026-03-02 09:30", plan="payg"))
         setting.account = world.account()
         assert setting.verdict() == verdict
+
+
+def test_an_offer_whose_price_is_not_known_is_unknown() -> None:
+    """A seat price without a number of seats, or an account whose plan nobody knows."""
+    seats = OFFERS.replace("scale:  { name: Scale, price: 125,", "scale:  { name: Scale, seat_price: 125,")
+    found = offering("{ plan: scale }", catalog=seats)
+    assert Setting(found, rules(found)["mine"]).verdict() == "unknown(price of scale)"
+    setting = Setting(
+        offering("{ plan: scale }", catalog=OFFERS), rules(offering("{ plan: scale }", catalog=OFFERS))["mine"]
+    )
+    setting.rule, setting.account.plan = replace(setting.rule, when=reads(True)), None
+    assert setting.verdict() == "unknown(plan)"
 
 
 # --- recipient ---------------------------------------------------------------------------------------------------------------------
@@ -493,9 +503,7 @@ def test_caps_count_messages_per_account_person_and_topic(
 ) -> None:
     """A cap looks at all rules' messages: those of the account, to this person, or under this topic."""
     setting = Setting()
-    setting.project = replace_book(
-        setting.project, contacts=lambda account: [Contact("robin@acme.example", "billing")]
-    )
+    setting.project = replace_book(setting.project, contacts=lambda account: [Contact("robin@acme.example", "billing")])
     setting.policy["caps"] = (cap,)
     setting.account.sent = [Sent(NOW - days * DAY, person, topic) for days, person, topic in sent]
     assert setting.verdict() == verdict
@@ -563,15 +571,18 @@ def test_two_groups_do_not_know_each_other() -> None:
 
 @pytest.mark.parametrize(
     ("priority", "status", "verdict"),
-    [(90, "live", "limited(1 in billing cycle)"), (50, "live", "limited(1 in billing cycle)"), (10, "live", "sent"), (90, "shadow", "sent")],
+    [
+        (90, "live", "limited(1 in billing cycle)"),
+        (50, "live", "limited(1 in billing cycle)"),
+        (10, "live", "sent"),
+        (90, "shadow", "sent"),
+    ],
 )
-def test_what_a_group_member_sent_counts_for_its_equals_and_inferiors(
-    priority: int, status: Any, verdict: str
-) -> None:
+def test_what_a_group_member_sent_counts_for_its_equals_and_inferiors(priority: int, status: Any, verdict: str) -> None:
     """A message of the higher or equal member uses the limit of the lower one; one of a shadow counts for nobody."""
     found = Setting().project
     mine = replace(rules()["mine"], group="g")
-    other = rival(group="g", priority=priority, status=status)
+    other = rival(group="g", priority=priority, status=status, when=reads(False))
     setting = Setting(replace_book(found, rules=(mine, other)), mine)
     setting.account.rules = {mine.key: setting.state, other.key: RuleState(armed=False, count=1, fired=[NOW - DAY])}
     assert setting.verdict() == verdict
@@ -607,7 +618,9 @@ def test_the_nudges_id_is_made_of_rule_account_and_crossing() -> None:
     assert nudge_id("a", "bc", "") != nudge_id("ab", "c", "")
 
 
-@pytest.mark.parametrize(("expires", "hold", "offer", "days"), [(14, 7, True, 14), (None, 7, True, 30), (None, 7, False, 7)])
+@pytest.mark.parametrize(
+    ("expires", "hold", "offer", "days"), [(14, 7, True, 14), (None, 7, True, 30), (None, 7, False, 7)]
+)
 def test_a_message_expires_with_its_offer_or_when_it_would_have_lapsed(
     expires: int | None, hold: int, offer: bool, days: int
 ) -> None:

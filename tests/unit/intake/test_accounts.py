@@ -47,7 +47,9 @@ def test_csv_cells_become_traits_of_their_kinds(tmp_path: Path) -> None:
 
 def test_a_csv_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """As spreadsheets write it."""
-    assert written(tmp_path, "accounts.CSV", b"\xef\xbb\xbfaccount,plan\nacme,payg\n") == [{"account": "acme", "plan": "payg"}]
+    assert written(tmp_path, "accounts.CSV", b"\xef\xbb\xbfaccount,plan\nacme,payg\n") == [
+        {"account": "acme", "plan": "payg"}
+    ]
 
 
 def test_an_account_from_a_csv_is_read_with_all_its_traits(tmp_path: Path) -> None:
@@ -91,5 +93,5 @@ def test_bytes_that_are_no_utf8_in_a_csv_do_not_stop_it(tmp_path: Path) -> None:
 
 def test_a_csv_with_a_cell_without_end_is_said_in_plain_words(tmp_path: Path) -> None:
     """A quote that is never closed makes one endless cell of all that follows."""
-    with pytest.raises(SettingsError, match="accounts.csv"):
+    with pytest.raises(SettingsError, match=r"accounts\.csv"):
         written(tmp_path, "accounts.csv", 'account,stage\nacme,"' + "x" * 200_000)

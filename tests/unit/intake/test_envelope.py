@@ -76,7 +76,12 @@ def test_an_event_in_our_own_json_is_read_with_its_declared_fields() -> None:
 
 def test_a_field_that_did_not_come_and_one_that_is_null_are_missing() -> None:
     """Also where there is no data at all."""
-    for record in (raw(data={"price": None}), raw(data={}), raw(data=None), raw().replace(b'"data": {}', b'"data": null')):
+    for record in (
+        raw(data={"price": None}),
+        raw(data={}),
+        raw(data=None),
+        raw().replace(b'"data": {}', b'"data": null'),
+    ):
         assert read(record).data.price is None
 
 
@@ -103,9 +108,18 @@ def test_a_cloud_event_is_read_like_our_own() -> None:
     ],
 )
 @pytest.mark.parametrize("plainly", [True, False])
-def test_a_cloud_event_that_we_cannot_read_whole_is_set_aside(changes: dict[str, Any], code: str, plainly: bool) -> None:
+def test_a_cloud_event_that_we_cannot_read_whole_is_set_aside(
+    changes: dict[str, Any], code: str, plainly: bool
+) -> None:
     """Another version, data in base64 or no subject: refused, whichever way the record took through the reader."""
-    cloud = {"specversion": "1.0", "id": "1" if plainly else 1, "type": "paid", "subject": "acme", "time": NOON, "data": {}}
+    cloud: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": "1" if plainly else 1,
+        "type": "paid",
+        "subject": "acme",
+        "time": NOON,
+        "data": {},
+    }
     cloud.update(changes)
     assert refused(json.dumps({key: value for key, value in cloud.items() if value is not None}).encode())[0] == code
 
@@ -119,6 +133,12 @@ def test_an_event_of_an_undeclared_type_is_named_and_nothing_more() -> None:
     """It is counted by its type; whatever else is wrong with it does not matter."""
     assert READER.read(raw("site.seen")) == Undeclared("site.seen")
     assert READER.read(raw("site.seen", time=None, account=None)) == Undeclared("site.seen")
+
+
+def test_a_number_out_of_bounds_in_a_field_that_is_not_declared_is_ignored() -> None:
+    """As everything else in it."""
+    for written in (b"1e400", b"1e99999999999999999999", b"0.00000000000001"):
+        assert read(raw(data={"other": 0}).replace(b": 0}", b": " + written + b"}")).data.price is None
 
 
 def test_events_with_keys_in_any_order_and_twice_are_read() -> None:
@@ -203,7 +223,9 @@ def test_an_event_that_is_too_large_is_refused_before_it_is_read() -> None:
     assert refused(raw(data={"kind": "x" * (padding + 1)}))[0] == "too_large"
 
 
-@pytest.mark.parametrize("record", [b"[" * 60_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b'{"data":' + b"[" * 20_000])
+@pytest.mark.parametrize(
+    "record", [b"[" * 60_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b'{"data":' + b"[" * 20_000]
+)
 def test_an_event_that_is_nested_too_deeply_is_refused(record: bytes) -> None:
     """Depth is no way to break the reader."""
     assert refused(record)[0] in ("too_deep", "not_json")
@@ -273,9 +295,10 @@ def test_numbers_are_exact_in_digits_or_as_text(written: str, value: str, field:
 @pytest.mark.parametrize(("field", "code"), [("price", "bad_money"), ("count", "bad_field")])
 def test_what_is_no_number_or_out_of_bounds_is_refused(written: str, field: str, code: str) -> None:
     """Below 10^15 with at most nine decimals; no words, no separators, no exponents that nobody could hold."""
-    record = raw(data={field: 0}).replace(b": 0}", b": " + written.encode() + b"}")
-    assert refused(record)[0] in (code, "not_json")
-    assert refused(record)[0] == code or len(written) > 1000
+    for name in ("7", 7):  # a number for an id takes the slow way through the reader
+        found, reason = refused(raw(data={field: 0}, id=name).replace(b": 0}", b": " + written.encode() + b"}"))
+        assert found == code or len(written) > 1000
+        assert field in reason or len(written) > 1000
 
 
 # --- content, for ids that come again --------------------------------------------------------------------------------------------
@@ -285,10 +308,16 @@ def test_what_is_no_number_or_out_of_bounds_is_refused(written: str, field: str,
     ("one", "other"),
     [
         (raw(data={"price": 12.5, "kind": "a"}), raw(data={"kind": "a", "price": 12.5})),
-        (raw(data={"price": 12.5}), b'{"id":"1","data":{"price":12.50},"account":"acme","time":"' + NOON.encode() + b'","type":"paid"}'),
+        (
+            raw(data={"price": 12.5}),
+            b'{"id":"1","data":{"price":12.50},"account":"acme","time":"' + NOON.encode() + b'","type":"paid"}',
+        ),
         (raw(data={"price": 12.5}), raw(data={"price": "12.50"})),
         (raw(data={"price": 12}), raw(data={"price": "12.0"})),
-        (raw(data={"price": 0}), b'{"id":"1","data":{"price":-0.0},"account":"acme","time":"' + NOON.encode() + b'","type":"paid"}'),
+        (
+            raw(data={"price": 0}),
+            b'{"id":"1","data":{"price":-0.0},"account":"acme","time":"' + NOON.encode() + b'","type":"paid"}',
+        ),
         (raw(data={"count": 100}), raw(data={"count": "1e2"})),
         (raw(data={"price": 5}), raw(data={"price": 5, "undeclared": "x"})),
         (raw(data={"price": 5}), raw(data={"price": 5, "kind": None})),
