@@ -239,10 +239,11 @@ class Partition:
         clock = self.state.clock
         until = clock - self.options.settle - (0 if final else 1)
         keys = self.journal.due(self.number, until, _TICK_ACCOUNTS)
-        names = {key.removeprefix(ACCOUNT_KEY) for key in keys if key.startswith(ACCOUNT_KEY)} - self._touched.keys()
-        self._load(names)
+        names = [key.removeprefix(ACCOUNT_KEY) for key in keys if key.startswith(ACCOUNT_KEY)]
+        names = [name for name in names if name not in self._touched]
+        self._load(set(names))
         self.decider.set_clock(clock, behind=behind, final=final)
-        for name in sorted(names):
+        for name in names:
             account = self._touched[name] = self._hot[name]
             decisions = self.decider.tick(name, account)
             if decisions:

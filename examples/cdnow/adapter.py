@@ -32,9 +32,8 @@ def event(date: str, customer: str, line: int, dollars: str, discs: int) -> str:
 def write(source: Path, folder: Path) -> tuple[int, int]:
     """Write FOLDER/events.ndjson and FOLDER/accounts.ndjson; return how many of each."""
     folder.mkdir(parents=True, exist_ok=True)
-    opened = gzip.open(source, "rt") if source.suffix == ".gz" else source.open()
-    with opened as lines:
-        rows = sorted(purchases(lines), key=lambda row: (row[0], row[2]))
+    text = gzip.decompress(source.read_bytes()) if source.suffix == ".gz" else source.read_bytes()
+    rows = sorted(purchases(text.decode().splitlines()), key=lambda row: (row[0], row[2]))
     (folder / "events.ndjson").write_text("".join(event(*row) + "\n" for row in rows))
     customers = sorted({row[1] for row in rows})
     with (folder / "accounts.ndjson").open("w") as out:

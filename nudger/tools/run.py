@@ -44,9 +44,10 @@ def main(args: argparse.Namespace) -> int:
     require_mail(project.settings)
     where = places(args)
     begins = _end(where.messages)
-    opened = open_journal(args, project, where)
-    with contextlib.closing(opened.journal):
-        found = _process(args, project, opened)
+    with Stop() as stop:  # before anything is opened, so that from the first file on a signal ends the run in order
+        opened = open_journal(args, project, where)
+        with contextlib.closing(opened.journal):
+            found = _process(args, project, opened, stop)
     found.state, found.messages, found.dead_letters = where.state, where.messages, where.dead_letters
     _look_into(found, begins, args)
     _print(args, found)
@@ -65,7 +66,7 @@ def _check(args: argparse.Namespace) -> None:
 # --- reading -----------------------------------------------------------------------------------------
 
 
-def _process(args: argparse.Namespace, project: Project, opened: Opened) -> Board:
+def _process(args: argparse.Namespace, project: Project, opened: Opened, stop: Stop) -> Board:
     """Read until the inputs end, or somebody asks to stop, and gather what the state says then."""
     journal = opened.journal
     before = partition_state(journal.load(0, [PARTITION_KEY])[PARTITION_KEY])
@@ -73,7 +74,7 @@ def _process(args: argparse.Namespace, project: Project, opened: Opened) -> Boar
     processor = Processor(journal, project.book, project.reader, project.post.render, options)
     log.info("run.started", clock=options.clock, backfill=options.backfill)
     begun = time.monotonic()
-    with Stop() as stop, Progress(processor.summary, opened.files) as progress:
+    with Progress(processor.summary, opened.files) as progress:
         _work(processor, stop, progress)
     found = board.gather(journal, project.book, processor.summary)
     found.seconds = time.monotonic() - begun

@@ -225,6 +225,27 @@ def test_what_was_sent_before_an_event_broke_the_core_is_sent_once() -> None:
     assert world.sent() == ["03-02 10:00 passed-scale"]
 
 
+def test_the_clock_is_right_again_after_an_event_broke_the_core() -> None:
+    """What had come before is decided again on its own clock; what follows is decided on that of the stream."""
+    world = ready(BUGGY).run(
+        credit("2026-03-02 10:00", price=10), credit("2026-03-02 11:00", id="bad"), credit("2026-03-02 11:00")
+    )
+    assert world.story() == ["03-02 11:00 sent"]
+
+
+def test_a_row_that_breaks_the_core_is_set_aside_too() -> None:
+    """A row has no id of its own to be forgotten; the next one is taken."""
+
+    def merge(account: Account, event: Event) -> list[str]:
+        if event.account == "bad":
+            raise ZeroDivisionError("a bug of ours")
+        return PROJECT.book.merge(account, event)
+
+    world = World(replace(PROJECT, book=replace(PROJECT.book, merge=merge)), rows=[customer("bad"), customer()]).read()
+    assert world.set_aside() == ["internal_error"]
+    assert world.account().plan == "payg"
+
+
 def test_a_nudge_that_waits_for_the_backlog_still_waits_after_an_event_broke_the_core() -> None:
     """Deciding again happens on the clock of the first time, behind the wall as it was."""
     world = ready(BUGGY, wall="2026-03-02 12:00")

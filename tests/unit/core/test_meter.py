@@ -355,6 +355,14 @@ def test_what_an_older_meter_has_counted_stays_when_another_one_is_added() -> No
     assert world.read_meter("uses", "2026-03-11 10:00") == 2
 
 
+def test_the_last_closed_period_of_an_older_meter_stays_too() -> None:
+    """March is remembered in April under a book that counts more; of the new meter March is unknown."""
+    world = World(ONE).run(used("2026-03-10 10:00"), used("2026-03-11 10:00"), used("2026-04-02 10:00"))
+    world = world.crash(TWO).run(used("2026-04-03 10:00", 5))
+    assert closed(world, "uses", "2026-04-04 10:00") == 2
+    assert closed(world, "amount", "2026-04-04 10:00") is None
+
+
 def test_a_meter_added_while_an_account_was_silent_is_unknown_in_the_cycle_it_was_added_in() -> None:
     """The account slept over the turn of the cycle, but the new meter has not seen the new cycle whole either."""
     uses, others = "uses: { count: used, over: billing cycle }", "others: { count: other, over: billing cycle }"
