@@ -106,8 +106,8 @@ class Summary:
 
 
 _NO_EVENT: Final = Event("", "", 0, None)
-#: One event taken from a batch: the event, its source and position, its bytes, the partition's clock when it was read.
-Taken = tuple[Event, str, int, bytes, int]
+#: One event taken from a batch: the event, the partition's clock when it was read, and its source, position and bytes.
+Taken = tuple[Event, int, tuple[str, int, bytes]]
 
 
 class Partition:
@@ -136,7 +136,7 @@ class Partition:
         self.out: list[tuple[OutKind, str, bytes]] = []
         self._hot: dict[str, Account] = {}
         self._touched: dict[str, Account] = {}
-        self._window: list[tuple[list[Taken], Callable[[int], bool]]] = []  # the batches since the last commit
+        self._window: list[tuple[list[Taken], Callable[[int], bool] | None]] = []  # the batches since the last commit
         self._decided = self._committed = 0  # events, since the start
         self._failures, self._last_failure = 0, -1
 
@@ -171,23 +171,20 @@ class Partition:
                 self._set_aside(run.source, position, raw, error.code, error.reason, summary)
             else:
                 event.time = self.state.clock  # it has no time of its own; 0 before the first event
-                taken.append((event, run.source, position, raw, self.state.clock))
+                taken.append((event, self.state.clock, (run.source, position, raw)))
 
     def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary, taken: list[Taken]) -> None:
         state, lateness = self.state, self.options.lateness
-        read, add, live = reader.read, self.seen.add, self.options.clock == "wall"
-        source = run.source
+        add, live, source = self.seen.add, self.options.clock == "wall", run.source
         stream, seen = state.stream, self.seen
         clock = state.clock
         repeats = 0
-        for position, raw in enumerate(run.values, start=run.first):
+        for position, event in enumerate(reader.read_all(run.values), start=run.first):
+            raw = run.values[position - run.first]
             try:
-                event = read(raw)
-                if type(event) is Undeclared:
-                    self._fate("undeclared", 1, summary)
-                    summary.undeclared[event.type] = summary.undeclared.get(event.type, 0) + 1
+                if event.__class__ is not Event:
+                    self._no_event(event, summary)
                     continue
-                assert isinstance(event, Event)
                 at = event.time
                 if at > stream:
                     if live and at > wall + SLACK:
@@ -199,38 +196,41 @@ class Partition:
                 elif at < stream - lateness or at < seen.floor:
                     raise EventError("too_late", _too_late(at, stream, lateness))
                 if add(event.key, event.content, stream):
-                    taken.append((event, source, position, raw, clock))
+                    taken.append((event, clock, (source, position, raw)))
                 else:
                     repeats += 1
             except EventError as error:
-                self._set_aside(run.source, position, raw, error.code, error.reason, summary)
+                self._set_aside(source, position, raw, error.code, error.reason, summary)
         state.stream, state.clock = stream, clock
         self._fate("repeated", repeats, summary)
 
+    def _no_event(self, found: Event | Undeclared | EventError, summary: Summary) -> None:
+        if isinstance(found, EventError):
+            raise found
+        self._fate("undeclared", 1, summary)
+        summary.undeclared[found.type] = summary.undeclared.get(found.type, 0) + 1
+
     def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
         """Decide the events of a batch in order."""
-        decider, hot, touched, live = self.decider, self._hot, self._touched, self.options.clock == "wall"
-        decide, last, loaded = decider.decide, -1, False
-        self._window.append((taken, behind))
-        for index, (event, _, _, _, clock) in enumerate(taken):
-            name = event.account
-            account = hot.get(name)
-            if account is None:
-                if not loaded:  # all that this batch lacks, in one go
-                    loaded = True
-                    self._load({item[0].account for item in taken})
-                account = hot[name]
-            touched[name] = account
-            if clock != last:
-                last = clock
-                decider.set_clock(clock, behind=live and behind(clock))
+        decider, at = self.decider, 0
+        wall = behind if self.options.clock == "wall" else None
+        decider.set_clock(self.state.clock)
+
+        def missing(name: str) -> Account:
+            """Bring all accounts into hand that this batch lacks, in one go."""
+            self._load({event.account for event, _, _ in taken})
+            return self._hot[name]
+
+        self._window.append((taken, wall))
+        while at < len(taken):
             try:
-                decisions = decide(name, account, event)
+                at, decisions = decider.decide_until(taken, at, self._hot, self._touched, missing, wall)
             except Exception:
-                self._failed(index, summary)
+                at = decider.index + 1
+                self._failed(decider.index, summary)
                 continue
             if decisions:
-                self._put_out(decisions, taken[index])
+                self._put_out(decisions, taken[at - 1])
         self._decided += len(taken)
         self._fate("counted", len(taken), summary)
 
@@ -290,7 +290,7 @@ class Partition:
     def _failed(self, index: int, summary: Summary) -> None:
         """Set one event of the last batch aside that the core could not decide, with its account as it was before."""
         batch = self._window[-1][0]
-        event, source, position, raw, _ = batch[index]
+        event, _, (source, position, raw) = batch[index]
         log.error("event.failed", source=source, position=position, error=traceback.format_exc())
         number = self._decided + index
         self._failures = self._failures + 1 if number == self._last_failure + 1 else 1
@@ -298,7 +298,7 @@ class Partition:
         if self._failures >= _MOST_FAILURES:
             raise JournalRefused(f"{_MOST_FAILURES} events in a row could not be decided; the log has the details")
         self._do_again(event)
-        batch[index] = (_NO_EVENT, source, position, b"", 0)
+        batch[index] = (_NO_EVENT, 0, (source, position, b""))
         self.seen.remove(event.key)
         self._fate("counted", -1, summary)
         reason = "nudger failed on this event; the log has the details"
@@ -309,13 +309,13 @@ class Partition:
         decider, name, key = self.decider, failed.account, ACCOUNT_KEY + failed.account
         account = self._account(name, self.journal.load(self.number, [key])[key])
         self._hot[name] = self._touched[name] = account
-        tally, live = decider.take_tally(), self.options.clock == "wall"
+        tally = decider.take_tally()
         for taken, behind in self._window:
-            for event, _, _, _, clock in taken:
+            for event, clock, _ in taken:
                 if event is failed:
                     break
                 if event.account == name:
-                    decider.set_clock(clock, behind=live and behind(clock))
+                    decider.set_clock(clock, behind=behind is not None and behind(clock))
                     decider.decide(name, account, event)
         decider.give_back(tally)
 
@@ -332,7 +332,7 @@ class Partition:
         self.out.append(("dead-letter", f"{source}:{position}", msgspec.json.encode(letter)))
 
     def _put_out(self, decisions: list[Decision], item: Taken | None) -> None:
-        position = f"{item[1]}:{item[2]}" if item is not None else "timer"
+        position = f"{item[2][0]}:{item[2][1]}" if item is not None else "timer"
         for decision in decisions:
             where = "timer" if decision.by_timer else position
             if decision.message is not None:

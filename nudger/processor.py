@@ -17,7 +17,7 @@ from nudger.journals.journal import Batch, Commit, Journal, OutKind, Part
 from nudger.partition import Options, Partition, Summary
 
 #: While a backlog is read, a commit is made when so many events, or changed accounts, are in hand.
-COMMIT_EVENTS: Final = 50_000
+COMMIT_EVENTS: Final = 200_000
 COMMIT_ACCOUNTS: Final = 100_000
 #: And at the latest after so many seconds, where the wall clock counts; else only the input decides.
 COMMIT_SECONDS: Final = 0.5

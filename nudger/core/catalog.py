@@ -214,10 +214,6 @@ class Catalog:
             mine = self.bill(account, now)
         return None if mine is None else mine - theirs
 
-    def next_plan(self, account: Account) -> Plan | None:
-        """Return the next sold plan up the account's family; None at the top."""
-        return self.following.get(account.plan) if account.plan is not None else None
-
     def reachable(self, account: Account) -> Iterator[Plan]:
         """Yield the sold plans that this account may be offered, its own left out."""
         own = self.own(account)

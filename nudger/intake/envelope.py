@@ -7,7 +7,7 @@ Whatever does not fit takes the slow path, which finds out what is wrong and say
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -76,22 +76,37 @@ class Reader:
         Raises:
             EventError: With the code and the reason for setting it aside.
         """
-        if len(raw) > MOST_BYTES:
-            raise EventError("too_large", f"the event has {len(raw):,} bytes; the most is {MOST_BYTES:,}")
-        try:
-            found = self._decode(raw)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation, EventError):
-            return self._slowly(raw)  # which knows the field that is out of bounds, if it is a declared one
-        account, name = found.account, found.id
-        if found.specversion is not None:
-            if found.specversion != "1.0" or found.data_base64 is not None:
-                return self._slowly(raw)
-            account = found.subject
-        if not account or not name or len(name) + len(account) > MOST_ID:
-            return self._slowly(raw)  # which says what is wrong, if anything is
-        if not (account.isprintable() and name.isprintable() and found.source.isprintable()):
-            return self._slowly(raw)
-        return self._finish[found.__class__](found, account)
+        found = self.read_all((raw,))[0]
+        if isinstance(found, EventError):
+            raise found
+        return found
+
+    def read_all(self, records: Sequence[bytes]) -> list[Event | Undeclared | EventError]:
+        """Return what each record is: its event, or the reason for setting it aside."""
+        decode, finish, slowly = self._decode, self._finish, self._slowly
+        found: list[Event | Undeclared | EventError] = []
+        add = found.append
+        for raw in records:
+            try:
+                envelope = decode(raw)
+                account, name = envelope.account, envelope.id
+                if envelope.specversion is not None:
+                    account = envelope.subject if _is_plain_cloud(envelope) else None
+                if (
+                    account
+                    and name
+                    and len(name) + len(account) <= MOST_ID
+                    and len(raw) <= MOST_BYTES
+                    and account.isprintable()
+                    and name.isprintable()
+                    and envelope.source.isprintable()
+                ):
+                    add(finish[envelope.__class__](envelope, account))
+                    continue
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation, EventError):
+                pass  # the slow way knows what is out of order, and where
+            add(slowly(raw))
+        return found
 
     def row(self, raw: bytes) -> Event:
         """Return the event of one row of an accounts file: `account` and its traits, without a time of its own.
@@ -175,7 +190,15 @@ class Reader:
             raise EventError("not_json", "not a JSON object")
         return values
 
-    def _slowly(self, raw: bytes) -> Event | Undeclared:
+    def _slowly(self, raw: bytes) -> Event | Undeclared | EventError:
+        try:
+            return self._look_into(raw)
+        except EventError as error:
+            return error
+
+    def _look_into(self, raw: bytes) -> Event | Undeclared:
+        if len(raw) > MOST_BYTES:
+            raise EventError("too_large", f"the event has {len(raw):,} bytes; the most is {MOST_BYTES:,}")
         values = self._object(raw)
         kind = values.get("type")
         if not isinstance(kind, str) or not kind:
@@ -267,6 +290,10 @@ def _name(value: Any, code: str, field: str) -> str:
     if _CONTROL.search(value):
         raise EventError(code, f"`{field}` has a control character in it")
     return value
+
+
+def _is_plain_cloud(envelope: Any) -> bool:
+    return envelope.specversion == "1.0" and envelope.data_base64 is None
 
 
 def _seed(event: str) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from nudger.core.calendar import DAY
@@ -86,7 +87,7 @@ def build(sources: list[Source]) -> Ground | None:
     ground = Ground(names, scope, catalog, traits, events)
     _meters(sources, ground)
     _pricing(holder, keys, ground)
-    names.namespace["CAT"] = ground.catalog
+    names.take_catalog(ground.catalog)
     _facts(sources, ground)
     _unique_names(sources, ground)
     return ground
@@ -184,13 +185,12 @@ def _pricing(source: Source, keys: CatalogKeys, ground: Ground) -> None:
     ground.catalog = priced
     if keys.bill is None:
         return
-    ground.names.namespace["CAT"] = priced
+    ground.names.take_catalog(priced)
     checked = ground.names.check(source, ("catalog", "bill"), keys.bill, ground.scope, MONEY)
     if checked is None:
         return
     typed, constants = checked
-    run = function(typed, constants, ground.names.namespace)
-    published: UsageReader = lambda account, now: run(account, None, now, None)  # noqa: E731
+    published = function(typed, constants, ground.names.namespace, "a, n, e=None, o=None")
     ground.catalog = replace(priced, published=published)
     ground.scope = ground.scope.within(
         pricing=ground.scope.pricing | typed.reads, pricing_steady=steady and typed.steady
@@ -319,10 +319,7 @@ def _meter(source: Source, name: str, keys: MeterKeys, ground: Ground, index: in
 
 
 def _field_reader(name: str) -> Any:
-    def read(event: Any) -> Any:
-        return getattr(event.data, name)
-
-    return read
+    return attrgetter(f"data.{name}")
 
 
 def _must_suit(source: Source, at: Loc, kind: str, field_kind: str) -> None:

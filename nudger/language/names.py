@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from nudger.core.catalog import Catalog
 from nudger.core.rule import Expression
 from nudger.language.checker import Checker
 from nudger.language.compile import HELPERS, expression, function
@@ -56,6 +57,10 @@ class Names:
             return None
         typed, constants = checked
         return function(typed, constants, self.namespace, "e")
+
+    def take_catalog(self, catalog: Catalog) -> None:
+        """Let expressions read prices."""
+        self.namespace.update(CAT=catalog, BILL=catalog.bill, PRICE=catalog.price, FOLLOWING=catalog.following)
 
     def define(self, name: str, typed: Typed, constants: dict[str, Any]) -> None:
         """Give a fact its function."""

@@ -144,12 +144,12 @@ class Scope:
             case "plan":
                 return Symbol(PLAN, "P(a.plan)", reads=_PLAN_READS)
             case "next_plan":
-                return Symbol(PLAN, "CAT.next_plan(a)", reads=_PLAN_READS)
+                return Symbol(PLAN, "FOLLOWING.get(a.plan)", reads=_PLAN_READS)
             case "best_plan":
                 reads = pricing | {"trait:features_used"}
                 return Symbol(PLAN, "CAT.best_plan(a, n, FEATURES_USED(a))", reads=reads, steady=steady)
             case "bill":
-                return Symbol(MONEY, "CAT.bill(a, n)", reads=pricing, steady=steady)
+                return Symbol(MONEY, "BILL(a, n)", reads=pricing, steady=steady)
             case "saving" if self.saving:
                 return Symbol(MONEY, self.saving, reads=pricing | {"offer"}, steady=steady)
             case "cycle":
@@ -249,7 +249,7 @@ class Scope:
         match name:
             case "price":
                 reads = symbol.reads | self.price_reads
-                return replace(symbol, type=MONEY, code=f"CAT.price({symbol.code}, a, n)", reads=reads, maybe=True)
+                return replace(symbol, type=MONEY, code=f"PRICE({symbol.code}, a, n)", reads=reads, maybe=True)
             case "includes":
                 return replace(symbol, type=GROUP, code=f"{symbol.code}.includes")
             case "features":

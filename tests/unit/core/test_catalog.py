@@ -65,7 +65,7 @@ class Buyer:
 
     @property
     def next(self) -> str | None:
-        found = self.catalog.next_plan(self.account)
+        found = self.catalog.following.get(self.account.plan or "")
         return found.id if found is not None else None
 
     @property

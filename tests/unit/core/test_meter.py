@@ -156,6 +156,17 @@ def test_a_late_event_counts_in_its_own_closed_period(window: str) -> None:
     assert march == {"count": 4, "sum": 36, "unique": 3, "max": 20, "min": 2, "last": 20, "share": Decimal("0.5")}
 
 
+@pytest.mark.parametrize("window", ["cycle", "month"])
+@pytest.mark.parametrize(
+    ("late", "march"),
+    [("2026-03-01 00:00", 2), ("2026-02-28 23:59", 1), ("2026-03-31 23:59", 2), ("2026-04-01 00:00", 1)],
+)
+def test_a_closed_period_holds_its_first_and_its_last_instant(window: str, late: str, march: int) -> None:
+    """March begins at midnight of the first and ends before midnight of the next first, for late events as well."""
+    world = World(ALL, lateness=40 * DAY).run(used("2026-03-10 10:00"), used("2026-04-05 10:00"), used(late))
+    assert closed(world, f"count_{window}", "2026-04-06 10:00") == march
+
+
 def test_an_event_of_a_period_before_the_last_closed_one_changes_only_longer_windows() -> None:
     """With a lateness of 40 days an event can be two cycles old: no period that is kept holds it."""
     world = World(ALL, lateness=40 * DAY).run(used("2026-03-02 10:00"), used("2026-04-02 10:00"))
