@@ -167,6 +167,24 @@ def test_a_closed_period_holds_its_first_and_its_last_instant(window: str, late:
     assert closed(world, f"count_{window}", "2026-04-06 10:00") == march
 
 
+@pytest.mark.parametrize("window", ["cycle", "month"])
+def test_an_event_at_the_very_turn_of_a_period_belongs_to_the_new_one(window: str) -> None:
+    """Midnight of the first is April."""
+    world = World(ALL).run(used("2026-03-10 10:00"), used("2026-04-01 00:00"))
+    assert world.read_meter(f"count_{window}", "2026-04-02 10:00") == 1
+    assert closed(world, f"count_{window}", "2026-04-02 10:00") == 1
+
+
+@pytest.mark.parametrize("window", ["cycle", "month"])
+def test_after_a_long_silence_a_late_event_still_finds_the_closed_period(window: str) -> None:
+    """The account slept from January to April; the event of March that comes late is March's."""
+    world = World(ALL, lateness=40 * DAY).run(
+        used("2026-01-10 10:00"), used("2026-04-05 10:00"), used("2026-03-20 10:00")
+    )
+    assert closed(world, f"count_{window}", "2026-04-06 10:00") == 1
+    assert world.read_meter(f"count_{window}", "2026-04-06 10:00") == 1
+
+
 def test_an_event_of_a_period_before_the_last_closed_one_changes_only_longer_windows() -> None:
     """With a lateness of 40 days an event can be two cycles old: no period that is kept holds it."""
     world = World(ALL, lateness=40 * DAY).run(used("2026-03-02 10:00"), used("2026-04-02 10:00"))

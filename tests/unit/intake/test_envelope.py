@@ -419,6 +419,12 @@ def test_a_profile_with_a_trait_that_cannot_be_is_set_aside(traits: dict[str, An
     assert next(iter(traits)) in reason
 
 
+@pytest.mark.parametrize("day", [1, 28, 31])
+def test_any_day_of_a_month_can_be_an_anchor(day: int) -> None:
+    """From the first to the 31st."""
+    assert read(profile(anchor_day=day, seats=0)).data.anchor_day == day
+
+
 @pytest.mark.parametrize("written", [12, "12", "12.0", 12.0])
 def test_whole_numbers_of_a_profile_may_be_written_as_text(written: Any) -> None:
     """A CSV has nothing but texts."""

@@ -86,6 +86,18 @@ def test_an_event_that_could_not_be_counted_is_forgotten(later: int) -> None:
     assert ids.add(7, 2, later) is True
 
 
+def test_an_event_that_could_not_be_counted_is_in_no_record() -> None:
+    """After a restart it is no repeat either."""
+    ids, again = seen(), seen()
+    for key in (7, 8, 9):
+        ids.add(key, 1, HOUR)
+    ids.remove(8)
+    packed = ids.pack(HOUR)
+    assert packed is not None
+    again.restore(*packed)
+    assert [again.add(key, 1, 2 * HOUR) for key in (7, 8, 9)] == [False, True, False]
+
+
 def test_above_max_ids_the_oldest_go_and_the_floor_rises() -> None:
     """What can no longer be told from a repeat is refused openly: everything before the floor is too late."""
     ids = seen(max_ids=1000)
