@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import traceback
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -31,8 +32,6 @@ from nudger.journals.journal import CommitPart, Journal, OutKind, Part, Run, See
 PARTITION_KEY: Final = "m:"
 ACCOUNT_KEY: Final = "a:"
 RULE_KEY: Final = "r:"
-#: Accounts kept decoded from one commit to the next; beyond it only those of the last commit are.
-MOST_HOT: Final = 100_000
 _HEADER: Final = bytes([1]) + bytes(8)
 _TICK_ACCOUNTS: Final = 5_000
 _JUMP: Final = 7 * DAY
@@ -105,9 +104,9 @@ class Summary:
         self.counts[fate] = self.counts.get(fate, 0) + number
 
 
-_NO_EVENT: Final = Event("", "", 0, None)
-#: One event taken from a batch: the event, the partition's clock when it was read, and its source, position and bytes.
-Taken = tuple[Event, int, tuple[str, int, bytes]]
+#: One event taken in: the event, the partition's clock when it was read, and its number, source, position and bytes.
+Taken = tuple[Event, int, tuple[int, str, int, bytes]]
+Changes = list[tuple[Taken, list[Decision]]]
 
 
 class Partition:
@@ -134,36 +133,27 @@ class Partition:
         self.state.backfilled = options.backfill
         self.positions: dict[str, int] = {}
         self.out: list[tuple[OutKind, str, bytes]] = []
-        self._hot: dict[str, Account] = {}
-        self._touched: dict[str, Account] = {}
-        self._window: list[tuple[list[Taken], Callable[[int], bool] | None]] = []  # the batches since the last commit
-        self._decided = self._committed = 0  # events, since the start
-        self._failures, self._last_failure = 0, -1
-
-    @property
-    def pending(self) -> int:
-        """How many events have been decided since the last commit."""
-        return self._decided - self._committed
+        self.taken: list[Taken] = []  # read, not decided yet
+        self._states: dict[str, bytes | None] = {}  # decided, not committed yet
+        self._failures = 0
 
     @property
     def touched(self) -> int:
         """How many accounts have changed since the last commit."""
-        return len(self._touched)
+        return len(self._states)
 
     # --- one batch ---------------------------------------------------------------------------------
 
-    def read(self, part: Part, reader: Reader, wall: int, summary: Summary) -> list[Taken]:
-        """Decode, date and de-duplicate the records of one poll; what cannot be counted becomes a dead letter."""
-        taken: list[Taken] = []
+    def read(self, part: Part, reader: Reader, wall: int, summary: Summary) -> None:
+        """Take in the records of one poll: decoded, dated, each once; what cannot be counted becomes a dead letter."""
         for run in part.runs:
             if run.source in self.options.tables:
-                self._read_rows(run, reader, summary, taken)
+                self._read_rows(run, reader, summary)
             else:
-                self._read_events(run, reader, wall, summary, taken)
+                self._read_events(run, reader, wall, summary)
             self.positions[run.source] = run.first + len(run.values)
-        return taken
 
-    def _read_rows(self, run: Run, reader: Reader, summary: Summary, taken: list[Taken]) -> None:
+    def _read_rows(self, run: Run, reader: Reader, summary: Summary) -> None:
         for position, raw in enumerate(run.values, start=run.first):
             try:
                 event = reader.row(raw)
@@ -171,10 +161,10 @@ class Partition:
                 self._set_aside(run.source, position, raw, error.code, error.reason, summary)
             else:
                 event.time = self.state.clock  # it has no time of its own; 0 before the first event
-                taken.append((event, self.state.clock, (run.source, position, raw)))
+                self.taken.append((event, self.state.clock, (len(self.taken), run.source, position, raw)))
 
-    def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary, taken: list[Taken]) -> None:
-        state, lateness = self.state, self.options.lateness
+    def _read_events(self, run: Run, reader: Reader, wall: int, summary: Summary) -> None:
+        state, lateness, taken = self.state, self.options.lateness, self.taken
         add, live, source = self.seen.add, self.options.clock == "wall", run.source
         stream, seen = state.stream, self.seen
         clock = state.clock
@@ -196,7 +186,7 @@ class Partition:
                 elif at < stream - lateness or at < seen.floor:
                     raise EventError("too_late", _too_late(at, stream, lateness))
                 if add(event.key, event.content, stream):
-                    taken.append((event, clock, (source, position, raw)))
+                    taken.append((event, clock, (len(taken), source, position, raw)))
                 else:
                     repeats += 1
             except EventError as error:
@@ -210,28 +200,33 @@ class Partition:
         self._fate("undeclared", 1, summary)
         summary.undeclared[found.type] = summary.undeclared.get(found.type, 0) + 1
 
-    def decide(self, taken: list[Taken], behind: Callable[[int], bool], summary: Summary) -> None:
-        """Decide the events of a batch in order."""
-        decider, at = self.decider, 0
-        wall = behind if self.options.clock == "wall" else None
-        decider.set_clock(self.state.clock)
+    def decide(self, summary: Summary, behind: Callable[[int], bool] | None = None) -> None:
+        """Decide what has been taken in, account by account: each is brought near once, whatever its events.
 
-        def missing(name: str) -> Account:
-            """Bring all accounts into hand that this batch lacks, in one go."""
-            self._load({event.account for event, _, _ in taken})
-            return self._hot[name]
-
-        self._window.append((taken, wall))
-        while at < len(taken):
+        Accounts do not touch each other, so that only the order within one matters; what comes out is put back into
+        the order of the events.
+        """
+        taken, self.taken = self.taken, []
+        by_account: defaultdict[str, list[Taken]] = defaultdict(list)
+        for item in taken:
+            by_account[item[0].account].append(item)
+        decide_all, encode, states = self.decider.decide_all, accounts.encode, self._states
+        found: Changes = []
+        held = self._load(by_account)
+        for name, arrivals in by_account.items():
+            key = ACCOUNT_KEY + name
+            account = self._account(name, held[key])
             try:
-                at, decisions = decider.decide_until(taken, at, self._hot, self._touched, missing, wall)
+                changes = decide_all(name, account, arrivals, behind)
+                self._failures = 0
             except Exception:
-                at = decider.index + 1
-                self._failed(decider.index, summary)
-                continue
-            if decisions:
-                self._put_out(decisions, taken[at - 1])
-        self._decided += len(taken)
+                account, changes = self._without_failures(name, held[key], arrivals, behind, summary)
+            states[key] = encode(account)
+            if changes:
+                found += changes
+        found.sort(key=lambda change: change[0][2][0])
+        for item, decisions in found:
+            self._put_out(decisions, item)
         self._fate("counted", len(taken), summary)
 
     def tick(self, summary: Summary, *, behind: bool = False, final: bool = False) -> bool:
@@ -239,23 +234,24 @@ class Partition:
         clock = self.state.clock
         until = clock - self.options.settle - (0 if final else 1)
         keys = self.journal.due(self.number, until, _TICK_ACCOUNTS)
-        names = [key.removeprefix(ACCOUNT_KEY) for key in keys if key.startswith(ACCOUNT_KEY)]
-        names = [name for name in names if name not in self._touched]
-        self._load(set(names))
+        names = [
+            key.removeprefix(ACCOUNT_KEY) for key in keys if key.startswith(ACCOUNT_KEY) and key not in self._states
+        ]
+        held = self._load(names)
         self.decider.set_clock(clock, behind=behind, final=final)
         for name in names:
-            account = self._touched[name] = self._hot[name]
+            key = ACCOUNT_KEY + name
+            account = self._account(name, held[key])
             decisions = self.decider.tick(name, account)
+            self._states[key] = accounts.encode(account)
             if decisions:
                 self._put_out(decisions, None)
         return bool(names)
 
     def commit_part(self, summary: Summary) -> CommitPart | None:
         """Return the partition's share of the commit, None when nothing changed."""
-        encode = accounts.encode
-        states: dict[str, bytes | None] = {
-            ACCOUNT_KEY + name: encode(account) for name, account in self._touched.items()
-        }
+        assert not self.taken, "what has been read is decided before its position is committed"
+        states, self._states = self._states, {}
         ids = self.seen.pack(self.state.stream)
         if not states and not self.positions and ids is None:
             return None
@@ -263,22 +259,19 @@ class Partition:
         self.state.floor = self.seen.floor
         states[PARTITION_KEY] = _HEADER + msgspec.msgpack.encode(self.state)
         part = CommitPart(self.number, self.positions, states, Seen(*ids) if ids else None, self.seen.oldest)
-        if len(self._hot) > MOST_HOT:
-            self._hot = self._touched
-        self._committed = self._decided
-        self._touched, self._window, self.positions = {}, [], {}
+        self.positions = {}
         return part
 
     # --- small parts ---------------------------------------------------------------------------------
 
-    def _load(self, names: set[str]) -> None:
-        """Bring accounts into hand: those still decoded as they are, the others from their bytes, or new."""
-        wanted = names - self._hot.keys()
-        if not wanted:
-            return
-        held = self.journal.load(self.number, [ACCOUNT_KEY + name for name in wanted])
-        for name in wanted:
-            self._hot[name] = self._account(name, held[ACCOUNT_KEY + name])
+    def _load(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Return the state of each account, as decided since the last commit or as committed; None for a new one."""
+        keys = [ACCOUNT_KEY + name for name in names]
+        if not self._states:
+            return self.journal.load(self.number, keys)
+        found = self.journal.load(self.number, [key for key in keys if key not in self._states])
+        found.update((key, self._states[key]) for key in keys if key in self._states)
+        return found
 
     def _account(self, name: str, state: bytes | None) -> Account:
         if state is not None:
@@ -287,37 +280,44 @@ class Partition:
         meters, closed = world.book.empty()
         return Account(world.layout, meters, closed, book=world.number)
 
-    def _failed(self, index: int, summary: Summary) -> None:
-        """Set one event of the last batch aside that the core could not decide, with its account as it was before."""
-        batch = self._window[-1][0]
-        event, _, (source, position, raw) = batch[index]
+    def _without_failures(
+        self,
+        name: str,
+        state: bytes | None,
+        arrivals: list[Taken],
+        behind: Callable[[int], bool] | None,
+        summary: Summary,
+    ) -> tuple[Account, Changes]:
+        """Set the events aside that the core cannot decide; return the account with all others, and the changes."""
+        decider, good, rest = self.decider, list[Taken](), arrivals
+        account, changes = self._account(name, state), list[tuple[Taken, list[Decision]]]()
+        failing = True
+        while failing:
+            failed = decider.index
+            if failed:  # others could be decided in between
+                self._failures = 0
+            self._fail(rest[failed], summary)
+            good, rest = good + rest[:failed], rest[failed + 1 :]
+            account, counted = self._account(name, state), decider.take_tally()
+            changes = decider.decide_all(name, account, good, behind)  # it could until here, and counted it
+            decider.give_back(counted)
+            try:
+                changes += decider.decide_all(name, account, rest, behind)
+                failing = False
+            except Exception:
+                log.debug("event.failed_again", account=name)
+        return account, changes
+
+    def _fail(self, item: Taken, summary: Summary) -> None:
+        event, _, (_, source, position, raw) = item
         log.error("event.failed", source=source, position=position, error=traceback.format_exc())
-        number = self._decided + index
-        self._failures = self._failures + 1 if number == self._last_failure + 1 else 1
-        self._last_failure = number
+        self._failures += 1
         if self._failures >= _MOST_FAILURES:
             raise JournalRefused(f"{_MOST_FAILURES} events in a row could not be decided; the log has the details")
-        self._do_again(event)
-        batch[index] = (_NO_EVENT, 0, (source, position, b""))
         self.seen.remove(event.key)
         self._fate("counted", -1, summary)
         reason = "nudger failed on this event; the log has the details"
         self._set_aside(source, position, raw, "internal_error", reason, summary)
-
-    def _do_again(self, failed: Event) -> None:
-        """Take an account from its committed bytes and do again what came before *failed*; its decisions are out."""
-        decider, name, key = self.decider, failed.account, ACCOUNT_KEY + failed.account
-        account = self._account(name, self.journal.load(self.number, [key])[key])
-        self._hot[name] = self._touched[name] = account
-        tally = decider.take_tally()
-        for taken, behind in self._window:
-            for event, clock, _ in taken:
-                if event is failed:
-                    break
-                if event.account == name:
-                    decider.set_clock(clock, behind=behind is not None and behind(clock))
-                    decider.decide(name, account, event)
-        decider.give_back(tally)
 
     def _fate(self, fate: str, number: int, summary: Summary) -> None:
         """Count records of one fate, for this run and for the state's whole life."""
@@ -332,7 +332,7 @@ class Partition:
         self.out.append(("dead-letter", f"{source}:{position}", msgspec.json.encode(letter)))
 
     def _put_out(self, decisions: list[Decision], item: Taken | None) -> None:
-        position = f"{item[2][0]}:{item[2][1]}" if item is not None else "timer"
+        position = f"{item[2][1]}:{item[2][2]}" if item is not None else "timer"
         for decision in decisions:
             where = "timer" if decision.by_timer else position
             if decision.message is not None:

@@ -16,10 +16,11 @@ from nudger.intake.envelope import Reader
 from nudger.journals.journal import Batch, Commit, Journal, OutKind, Part
 from nudger.partition import Options, Partition, Summary
 
-#: While a backlog is read, a commit is made when so many events, or changed accounts, are in hand.
-COMMIT_EVENTS: Final = 200_000
-COMMIT_ACCOUNTS: Final = 100_000
-#: And at the latest after so many seconds, where the wall clock counts; else only the input decides.
+#: While a backlog is read with the events' clock, so many events are decided together, and committed.
+WINDOW_EVENTS: Final = 200_000
+#: With the wall clock every poll is decided; a commit is made when something is to go out, and at the latest after
+#: so many accounts or seconds.
+COMMIT_ACCOUNTS: Final = 20_000
 COMMIT_SECONDS: Final = 0.5
 
 
@@ -37,6 +38,7 @@ class Processor:
         self.partitions: dict[int, Partition] = {}
         self.summary = Summary()
         self._committed = time.monotonic()
+        self._live = options.clock == "wall"
 
     def step(self, timeout: float = 0.5) -> bool:
         """Process one poll, and commit when it is time to; tell whether the input may bring more.
@@ -48,10 +50,12 @@ class Processor:
         self._assign(batch)
         for part in batch.parts:
             partition = self.partitions[part.partition]
-            taken = partition.read(part, self.reader, batch.wall, self.summary)
-            partition.decide(taken, lambda clock: batch.wall - clock > SLACK, self.summary)
+            partition.read(part, self.reader, batch.wall, self.summary)
+            if self._live:
+                partition.decide(self.summary, lambda clock: batch.wall - clock > SLACK)
             self._move_clock(partition, part, batch.wall)
         if self._is_time(batch):
+            self._decide()
             for number, partition in self.partitions.items():
                 caught_up = next((part.caught_up for part in batch.parts if part.partition == number), False)
                 self._tick(partition, batch.wall, caught_up=caught_up)
@@ -62,13 +66,19 @@ class Processor:
         """Tell whether to commit now: nothing more to read, somebody waits for a mail, or enough is in hand."""
         if batch.ended or not batch.parts or all(part.caught_up for part in batch.parts):
             return True
-        if self.options.clock == "wall" and any(partition.out for partition in self.partitions.values()):
-            return True
+        partitions = self.partitions.values()
+        if not self._live:
+            return sum(len(partition.taken) for partition in partitions) >= WINDOW_EVENTS
         return (
-            sum(partition.pending for partition in self.partitions.values()) >= COMMIT_EVENTS
-            or sum(partition.touched for partition in self.partitions.values()) >= COMMIT_ACCOUNTS
-            or (self.options.clock == "wall" and time.monotonic() - self._committed >= COMMIT_SECONDS)
+            any(partition.out for partition in partitions)
+            or sum(partition.touched for partition in partitions) >= COMMIT_ACCOUNTS
+            or time.monotonic() - self._committed >= COMMIT_SECONDS
         )
+
+    def _decide(self) -> None:
+        for partition in self.partitions.values():
+            if partition.taken:
+                partition.decide(self.summary)
 
     def finish(self) -> None:
         """At the end of finite input, move every partition to the same instant and fire what is due by then."""
@@ -105,19 +115,20 @@ class Processor:
 
     def _move_clock(self, partition: Partition, part: Part, wall: int) -> None:
         state = partition.state
-        if self.options.clock == "wall":
+        if self._live:
             state.clock = max(state.clock, wall if part.caught_up else min(state.stream, wall))
         self.summary.clock = state.clock
 
     def _tick(self, partition: Partition, wall: int, *, caught_up: bool) -> None:
-        live = self.options.clock == "wall"
+        live = self._live
         if live and not caught_up:
             return  # after an outage a timer must not fire before the event that cancels it has been read
         clock = partition.state.clock
         partition.tick(self.summary, behind=live and wall - clock > SLACK)
 
     def commit(self) -> None:
-        """Commit what is in hand, if anything is."""
+        """Decide and commit what is in hand, if anything is."""
+        self._decide()
         parts, out = [], list[tuple[OutKind, str, bytes]]()
         for partition in self.partitions.values():
             part = partition.commit_part(self.summary)

@@ -34,7 +34,7 @@ class Decider:
         render: Makes the message of a case that has passed every other stage.
         clock: The partition's clock (ms). `behind`: it is too far behind the wall to mail anybody. `final`: the input
             has ended, so that a timer due at this very instant fires too.
-        index: Which event of the batch is in hand.
+        index: Which of an account's events is in hand.
     """
 
     def __init__(self, world: World, render: Callable[[Case], Any]) -> None:
@@ -68,77 +68,66 @@ class Decider:
 
     def decide(self, account_id: str, account: Account, event: Event) -> list[Decision]:
         """Fold *event* into *account* and answer every rule it fires; return the changes of verdict."""
-        arrivals = ((event, self.clock, None),)
-        return self.decide_until(arrivals, 0, {account_id: account}, {}, _no_account)[1]
+        found = self.decide_all(account_id, account, ((event, self.clock, None),))
+        return found[0][1] if found else []
 
-    def decide_until(
+    def decide_all(
         self,
+        account_id: str,
+        account: Account,
         arrivals: Sequence[Arrival],
-        start: int,
-        accounts: dict[str, Account],
-        touched: dict[str, Account],
-        missing: Callable[[str], Account],
         behind: Callable[[int], bool] | None = None,
-    ) -> tuple[int, list[Decision]]:
-        """Decide a batch up to the first event that changes a verdict.
+    ) -> list[tuple[Arrival, list[Decision]]]:
+        """Decide one account's events in order; return those that changed a verdict, each with its changes.
 
-        This is the loop that every event goes through; nearly all of them change a few meters, and every condition
+        This is the loop that every event goes through. Nearly all of them change a few meters, and every condition
         they may have changed still reads no.
 
         Args:
-            arrivals: Events in order, each with the partition's clock when it was read.
-            start: Index of the first one to decide.
-            accounts: The accounts in hand, by id.
-            touched: Takes up those that have changed.
-            missing: Brings an account that is not in hand.
+            account_id: Whose events they are.
+            account: Its state, which becomes the new one.
+            arrivals: The events, each with the partition's clock when it was read.
             behind: Tells whether a clock is too far behind the wall to mail anybody; None where there is no wall.
-
-        Returns:
-            The index after that event, and the changes; after the last one there are none.
         """
         world, home, dated = self.world, self._home, self._dated
-        folds, conditions_of, quiet, number = self._folds, self._conditions, self._quiet, world.number
-        for index in range(start, len(arrivals)):
-            event, clock, _ = arrivals[index]
+        found: list[tuple[Arrival, list[Decision]]] = []
+        for index, arrival in enumerate(arrivals):
+            event, clock, _ = arrival
             self.index, self.clock = index, clock
-            name, kind, time = event.account, event.type, event.time
-            account = accounts.get(name)
-            if account is None:
-                account = missing(name)
-            touched[name] = account
+            kind, time = event.type, event.time
             now = time if time > account.touched else account.touched
-            if kind == PROFILE or account.rules or account.absences or account.book != number or dated:
+            if kind == PROFILE or account.rules or account.absences or account.book != world.number or dated:
                 if behind is not None:
                     self.behind = behind(clock)
-                decisions = self._decide_slowly(name, account, event, now)
+                decisions = self._decide_slowly(account_id, account, event, now)
                 if decisions:
-                    return index + 1, decisions
+                    found.append((arrival, decisions))
                 continue
             if now >= account.cycle_end or now >= account.month_end:
                 move(account, world, now)
-            for fold in folds.get(kind, ()):
+            for fold in self._folds.get(kind, ()):
                 fold(account, event, home)
             account.touched = now
             if time < account.first or not account.first:
                 account.first = time
-            conditions = conditions_of.get(kind)
+            conditions = self._conditions.get(kind)
             if conditions is not None:
                 for condition in conditions:
                     if condition(account, None, now, None) is not False:
                         break
                 else:
-                    quiet[kind] += 1
+                    self._quiet[kind] += 1
                     continue
             if behind is not None:
                 self.behind = behind(clock)
-            self._account_id, self._account, self._now, self._decisions = name, account, now, []
+            self._account_id, self._account, self._now, self._decisions = account_id, account, now, []
             self._at = clock
             touch = world.book.touches.get(kind)
             if touch is not None:
                 self._evaluate(event, touch)
                 if self._decisions:
-                    return index + 1, self._decisions
-        return len(arrivals), []
+                    found.append((arrival, self._decisions))
+        return found
 
     def _decide_slowly(self, account_id: str, account: Account, event: Event, now: int) -> list[Decision]:
         """Decide for an account that something is remembered or waits of, or about its traits."""
@@ -464,10 +453,6 @@ class Decider:
             state.wait = None
         elif WORDS[state.verdict] not in ("not_met", "lapsed"):
             self._say(rule, state, Verdict("not_met"))
-
-
-def _no_account(name: str) -> Account:
-    raise AssertionError(f"{name} is in hand")
 
 
 def _soonest(account: Account) -> int | None:

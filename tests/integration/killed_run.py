@@ -98,7 +98,7 @@ def split(packed: bytes) -> list[bytes]:
 
 def main() -> int:
     folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    processors.COMMIT_EVENTS = BATCH  # type: ignore[misc]
+    processors.WINDOW_EVENTS = BATCH  # type: ignore[misc]
     project = open_project(folder)
     chance = random.Random(seed)
     whole = folder / "whole"
