@@ -304,6 +304,8 @@ class Partition:
             try:
                 changes += decider.decide_all(name, account, rest, behind)
                 failing = False
+                if rest:
+                    self._failures = 0
             except Exception:
                 log.debug("event.failed_again", account=name)
         return account, changes
