@@ -287,6 +287,12 @@ def test_the_best_plan_is_the_cheapest_that_covers_the_use() -> None:
     assert buyer.best == "scale"
 
 
+def test_a_plan_that_does_not_cover_the_use_is_not_the_best_however_cheap() -> None:
+    """60,000 calls are free on payg and more than Scale includes: stay, although the bill is 275."""
+    records = [credit("2026-03-02 10:00"), credit("2026-03-03 10:00"), calls(60000)]
+    assert Buyer(PLANS, *records, plan="payg").best == "payg"
+
+
 def test_with_equal_bills_the_best_plan_is_the_own_one() -> None:
     """Nobody is moved for nothing."""
     even = priced(
