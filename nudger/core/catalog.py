@@ -157,16 +157,14 @@ class Catalog:
             return None
         total = price
         for unit in {**plan.includes, **plan.extra, **own.includes, **own.extra}:
-            cost = self._extra(plan, own, unit, account, now, last)
+            cost = self._extra(plan, unit, account, now, last)
             if cost is None:
                 return None
             total += cost
         return self.round(total)
 
-    def _extra(self, plan: Plan, own: Plan, unit: str, account: Account, now: int, last: bool) -> Money | None:
+    def _extra(self, plan: Plan, unit: str, account: Account, now: int, last: bool) -> Money | None:
         named = unit in plan.includes or unit in plan.extra
-        if not named and plan is own:
-            return Decimal(0)  # a unit the own plan does not name costs nothing
         used = self._used(unit, account, now, last)
         if used is None:
             return None

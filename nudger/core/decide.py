@@ -13,16 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nudger.core import calendar, meter
-from nudger.core.account import Absence, Account, RuleState
-from nudger.core.event import PROFILE, Event, keep, without_gaps
+from nudger.core import absence, calendar, meter
+from nudger.core.account import Account, RuleState, next_due
+from nudger.core.event import PROFILE, Event, without_gaps
 from nudger.core.rule import Rule, Touch, World
 from nudger.core.settle import Decision, Tally, count, record, settle
 from nudger.core.stages import Case, Moment, hash64
 from nudger.core.timeline import move, move_edges, start_cycle, zone_of
 from nudger.core.verdict import WORDS, Verdict
 
-MOST_ABSENCES = 100
 #: An event, the partition's clock when it was read, and where it came from, which is the caller's.
 Arrival = tuple[Event, int, Any]
 
@@ -251,8 +250,8 @@ class Decider:
         before = len(self._decisions)
         limit = self.clock - world.settle + (1 if self.final else 0)
         while True:
-            due = _soonest(account)
-            if due is None or due >= limit:
+            due = next_due(account)
+            if not due or due >= limit:
                 self._decisions[before:] = [replace(found, by_timer=True) for found in self._decisions[before:]]
                 return
             at = self._at = due if world.timers_at_due else self.clock
@@ -349,9 +348,9 @@ class Decider:
         account = self._account
         cases = self._crossings(event, touch)
         if touch.cancels and account.absences:
-            _cancel_absences(account, event, touch)
+            absence.cancel(account, event, touch)
         for rule in touch.starts:
-            _start_absence(account, event, rule)
+            absence.start(account, event, rule)
         for rule in touch.triggered:
             case = self._triggered(event, rule)
             if case is not None:
@@ -453,38 +452,3 @@ class Decider:
             state.wait = None
         elif WORDS[state.verdict] not in ("not_met", "lapsed"):
             self._say(rule, state, Verdict("not_met"))
-
-
-def _soonest(account: Account) -> int | None:
-    waits = [state.wait.look_at for state in account.rules.values() if state.wait is not None]
-    return min(waits + [item.due for item in account.absences], default=None)
-
-
-def _cancel_absences(account: Account, event: Event, touch: Touch) -> None:
-    """End the absences whose cancelling event this is, from their start to their deadline, both included."""
-    for cancel in touch.cancels:
-        if cancel.where is not None and not cancel.where(event):
-            continue
-        same = cancel.same(event)
-        account.absences = [
-            item
-            for item in account.absences
-            if item.rule != cancel.rule or item.same != same or not item.event.time <= event.time <= item.due
-        ]
-
-
-def _start_absence(account: Account, event: Event, rule: Rule) -> None:
-    """Begin to wait for what should come; a new start of the same key restarts its clock."""
-    trigger = rule.trigger
-    assert trigger is not None
-    assert trigger.same is not None
-    if trigger.where is not None and not trigger.where(event):
-        return
-    same, due = trigger.same(event), event.time + trigger.within
-    if any(item.rule == rule.key and item.same == same and item.due > due for item in account.absences):
-        return  # a late start, older than the one whose clock runs
-    others = [item for item in account.absences if item.rule != rule.key or item.same != same]
-    mine = [item for item in others if item.rule == rule.key]
-    if len(mine) >= MOST_ABSENCES:
-        others.remove(min(mine, key=lambda item: item.due))
-    account.absences = [*others, Absence(rule.key, same, due, keep(event))]
